@@ -21,6 +21,7 @@ struct gs_watch {
     gs_watch_f call;
     void *arg;
     int fd;
+    short events;
     bool dead;
 };
 
@@ -77,13 +78,25 @@ void *gs_loop_curl(struct gs_loop *loop)
     return loop->curl;
 }
 
+static struct gs_watch *watch(struct gs_loop *loop, int fd, short events,
+                              gs_watch_f call, void *arg)
+{
+    struct gs_watch *w = gs_calloc(1, sizeof *w);
+    *w = (struct gs_watch){loop->watches, call, arg, fd, events, false};
+    loop->watches = w;
+    return w;
+}
+
 struct gs_watch *gs_loop_watch(struct gs_loop *loop, int fd, gs_watch_f call,
                                void *arg)
 {
-    struct gs_watch *w = gs_calloc(1, sizeof *w);
-    *w = (struct gs_watch){loop->watches, call, arg, fd, false};
-    loop->watches = w;
-    return w;
+    return watch(loop, fd, CURL_WAIT_POLLIN, call, arg);
+}
+
+struct gs_watch *gs_loop_watch_write(struct gs_loop *loop, int fd,
+                                     gs_watch_f call, void *arg)
+{
+    return watch(loop, fd, CURL_WAIT_POLLOUT, call, arg);
 }
 
 void gs_loop_unwatch(struct gs_loop *loop, struct gs_watch *watch)
@@ -144,8 +157,7 @@ static unsigned gather(struct gs_loop *loop)
             loop->waiting =
                 gs_realloc(loop->waiting, loop->room * sizeof *loop->waiting);
         }
-        loop->waits[n] =
-            (struct curl_waitfd){.fd = w->fd, .events = CURL_WAIT_POLLIN};
+        loop->waits[n] = (struct curl_waitfd){.fd = w->fd, .events = w->events};
         loop->waiting[n++] = w;
     }
     return n;

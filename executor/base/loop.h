@@ -25,6 +25,9 @@ void gs_loop_destroy(struct gs_loop *loop);
  * and must outlive the watch. */
 struct gs_watch *gs_loop_watch(struct gs_loop *loop, int fd, gs_watch_f call,
                                void *arg);
+/* As gs_loop_watch, for writing. */
+struct gs_watch *gs_loop_watch_write(struct gs_loop *loop, int fd,
+                                     gs_watch_f call, void *arg);
 /* NULL is fine. */
 void gs_loop_unwatch(struct gs_loop *loop, struct gs_watch *watch);
 

@@ -1,0 +1,316 @@
+/*
+ * rpc: see the header. Input is bounded by GS_RPC_MAX_LINE; while the engine
+ * does not read its replies (more than OUT_PAUSE bytes wait), no input is
+ * taken, so that output is bounded too.
+ */
+#include "protocol/rpc.h"
+
+#include <errno.h>
+#include <htslib/kstring.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+    READ_BYTES = 256 * 1024,
+    WRITE_BYTES = 4096, /* PIPE_BUF: never blocks after POLLOUT */
+    OUT_PAUSE = 32 * 1024 * 1024,
+};
+
+struct gs_rpc {
+    struct gs_loop *loop;
+    struct gs_rpc_handler handler;
+    int in_fd, out_fd;
+    struct gs_watch *in_watch, *out_watch;
+    kstring_t in;     /* the unfinished line */
+    kstring_t queued; /* not yet allowed to leave */
+    kstring_t out;    /* allowed to leave */
+    size_t out_sent;
+    bool skipping; /* inside a line that is too long */
+    bool ended;
+};
+
+static void line(struct gs_rpc *rpc, const char *text, size_t len);
+static void on_readable(void *arg, int fd);
+
+struct gs_rpc *gs_rpc_create(struct gs_loop *loop, int in_fd, int out_fd,
+                             const struct gs_rpc_handler *handler)
+{
+    struct gs_rpc *rpc = gs_calloc(1, sizeof *rpc);
+    rpc->loop = loop;
+    rpc->handler = *handler;
+    rpc->in_fd = in_fd;
+    rpc->out_fd = out_fd;
+    rpc->in_watch = gs_loop_watch(loop, in_fd, on_readable, rpc);
+    return rpc;
+}
+
+void gs_rpc_destroy(struct gs_rpc *rpc)
+{
+    if (!rpc)
+        return;
+    gs_loop_unwatch(rpc->loop, rpc->in_watch);
+    gs_loop_unwatch(rpc->loop, rpc->out_watch);
+    ks_free(&rpc->in);
+    ks_free(&rpc->queued);
+    ks_free(&rpc->out);
+    free(rpc);
+}
+
+static void add(kstring_t *to, const char *text, size_t len)
+{
+    if (kputsn(text, len, to) < 0)
+        gs_malloc((size_t)-1);
+}
+
+static void queue(struct gs_rpc *rpc, const char *id, const char *member,
+                  cJSON *value)
+{
+    gs_auto_free char *text = gs_json_print(value);
+    gs_auto_free char *head = gs_format(
+        "{\"jsonrpc\":\"2.0\",\"id\":%s,\"%s\":", id ? id : "null", member);
+    cJSON_Delete(value);
+    add(&rpc->queued, head, strlen(head));
+    add(&rpc->queued, text, strlen(text));
+    add(&rpc->queued, "}\n", 2);
+}
+
+void gs_rpc_reply(struct gs_rpc *rpc, const char *id, cJSON *result)
+{
+    queue(rpc, id, "result", result);
+}
+
+void gs_rpc_fail(struct gs_rpc *rpc, const char *id, enum gs_rpc_code code,
+                 const char *message, cJSON *data)
+{
+    cJSON *error = cJSON_CreateObject();
+    gs_json_add_int(error, "code", code);
+    gs_json_add_string(error, "message", message);
+    if (data)
+        cJSON_AddItemToObject(error, "data", data);
+    queue(rpc, id, "error", error);
+}
+
+static enum gs_rpc_code code_of(enum gs_error_code code)
+{
+    switch (code) {
+    case GS_ERR_INVALID:
+    case GS_ERR_LIMIT:
+    case GS_ERR_NOTFOUND:
+        return GS_RPC_PARAMS;
+    case GS_ERR_LOCKED:
+        return GS_RPC_HELD;
+    case GS_ERR_BACKEND:
+    case GS_ERR_BUSY:
+        return GS_RPC_BACKEND;
+    case GS_ERR_CONFIG:
+        return GS_RPC_CONFIG;
+    case GS_ERR_STATE:
+    case GS_ERR_FULL:
+    case GS_ERR_SYSTEM:
+        return GS_RPC_STATE;
+    default:
+        return GS_RPC_INTERNAL;
+    }
+}
+
+void gs_rpc_fail_error(struct gs_rpc *rpc, const char *id,
+                       const struct gs_error *err)
+{
+    enum gs_rpc_code code = code_of(err->code);
+    cJSON *data = NULL;
+    if (code == GS_RPC_PARAMS) {
+        data = cJSON_CreateObject();
+        gs_json_add_string(data, "path", err->path);
+        gs_json_add_string(data, "problem", err->text);
+    } else if (code == GS_RPC_CONFIG) {
+        data = cJSON_CreateObject();
+        gs_json_add_string(data, "file", err->path);
+        gs_json_add_int(data, "line", err->line);
+        gs_json_add_int(data, "column", err->column);
+    }
+    gs_auto_free char *text = code == GS_RPC_PARAMS && err->path[0]
+                                  ? gs_format("%s: %s", err->path, err->text)
+                                  : gs_strdup(err->text);
+    gs_rpc_fail(rpc, id, code, text, data);
+}
+
+/* Output */
+
+static void pause_input(struct gs_rpc *rpc)
+{
+    bool full = rpc->out.l - rpc->out_sent > OUT_PAUSE;
+    if (full && rpc->in_watch) {
+        gs_loop_unwatch(rpc->loop, rpc->in_watch);
+        rpc->in_watch = NULL;
+    } else if (!full && !rpc->in_watch && !rpc->ended) {
+        rpc->in_watch = gs_loop_watch(rpc->loop, rpc->in_fd, on_readable, rpc);
+    }
+}
+
+/* Writes what the pipe takes. Returns false when nothing more can go now. */
+static bool push(struct gs_rpc *rpc, int wait_ms)
+{
+    while (rpc->out_sent < rpc->out.l) {
+        struct pollfd p = {.fd = rpc->out_fd, .events = POLLOUT};
+        if (poll(&p, 1, wait_ms) <= 0)
+            return false;
+        size_t left = rpc->out.l - rpc->out_sent;
+        ssize_t n = write(rpc->out_fd, rpc->out.s + rpc->out_sent,
+                          left < WRITE_BYTES ? left : WRITE_BYTES);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0) { /* the reader is gone; end of input will follow */
+            rpc->out.l = rpc->out_sent = 0;
+            return true;
+        }
+        rpc->out_sent += (size_t)n;
+    }
+    rpc->out.l = rpc->out_sent = 0;
+    if (rpc->out.m > OUT_PAUSE)
+        ks_free(&rpc->out);
+    return true;
+}
+
+static void on_writable(void *arg, int fd)
+{
+    struct gs_rpc *rpc = arg;
+    (void)fd;
+    if (push(rpc, 0)) {
+        gs_loop_unwatch(rpc->loop, rpc->out_watch);
+        rpc->out_watch = NULL;
+    }
+    pause_input(rpc);
+}
+
+void gs_rpc_discard(struct gs_rpc *rpc)
+{
+    rpc->queued.l = 0;
+}
+
+void gs_rpc_flush(struct gs_rpc *rpc)
+{
+    if (rpc->queued.l) {
+        add(&rpc->out, rpc->queued.s, rpc->queued.l);
+        rpc->queued.l = 0;
+        if (rpc->queued.m > OUT_PAUSE)
+            ks_free(&rpc->queued);
+    }
+    if (rpc->out.l == rpc->out_sent || rpc->out_watch)
+        return;
+    if (!push(rpc, 0))
+        rpc->out_watch =
+            gs_loop_watch_write(rpc->loop, rpc->out_fd, on_writable, rpc);
+    pause_input(rpc);
+}
+
+void gs_rpc_drain(struct gs_rpc *rpc, int wait_ms)
+{
+    push(rpc, wait_ms);
+}
+
+/* Input */
+
+static char *request_id(const cJSON *json)
+{
+    const cJSON *id = gs_json_get(json, "id");
+    if (!id || !(cJSON_IsString(id) || cJSON_IsNumber(id)))
+        return NULL;
+    return gs_json_print(id);
+}
+
+static void line(struct gs_rpc *rpc, const char *text, size_t len)
+{
+    struct gs_error err = {0};
+    gs_auto_json cJSON *json = gs_json_parse(text, len, &err);
+    if (!json) {
+        gs_rpc_fail(rpc, NULL, GS_RPC_PARSE, err.text, NULL);
+        return;
+    }
+    gs_auto_free char *id = cJSON_IsObject(json) ? request_id(json) : NULL;
+    const cJSON *version = gs_json_get(json, "jsonrpc");
+    const cJSON *method = gs_json_get(json, "method");
+    const cJSON *params = gs_json_get(json, "params");
+    if (!id || !cJSON_IsString(version) ||
+        strcmp(version->valuestring, "2.0") != 0 || !cJSON_IsString(method) ||
+        (params && !cJSON_IsObject(params))) {
+        gs_rpc_fail(rpc, id, GS_RPC_REQUEST,
+                    "not a request: an object with \"jsonrpc\":\"2.0\", an "
+                    "id (number or string), a method and, if any, params as "
+                    "an object is due",
+                    NULL);
+        return;
+    }
+    gs_auto_json cJSON *empty = params ? NULL : cJSON_CreateObject();
+    struct gs_rpc_request request = {id, method->valuestring,
+                                     params ? params : empty};
+    rpc->handler.request(rpc->handler.arg, &request);
+}
+
+static void too_long(struct gs_rpc *rpc)
+{
+    rpc->skipping = true;
+    ks_free(&rpc->in);
+    gs_rpc_fail(rpc, NULL, GS_RPC_PARSE,
+                "a line longer than 16 MiB was thrown away; send fewer tasks "
+                "in one submit",
+                NULL);
+}
+
+/* One part of a line, `done` when the line feed follows. */
+static void part(struct gs_rpc *rpc, const char *text, size_t len, bool done)
+{
+    if (!rpc->skipping && rpc->in.l + len > GS_RPC_MAX_LINE)
+        too_long(rpc);
+    if (rpc->skipping) {
+        rpc->skipping = !done;
+        return;
+    }
+    if (!done) {
+        add(&rpc->in, text, len);
+    } else if (rpc->in.l) {
+        add(&rpc->in, text, len);
+        line(rpc, rpc->in.s, rpc->in.l);
+        rpc->in.l = 0;
+        if (rpc->in.m > 4 * READ_BYTES)
+            ks_free(&rpc->in);
+    } else if (len) {
+        line(rpc, text, len);
+    }
+}
+
+static void end(struct gs_rpc *rpc)
+{
+    if (rpc->in.l)
+        gs_warn("input ended inside a line of %zu bytes; it is ignored",
+                rpc->in.l);
+    gs_loop_unwatch(rpc->loop, rpc->in_watch);
+    rpc->in_watch = NULL;
+    rpc->ended = true;
+    rpc->handler.end(rpc->handler.arg);
+}
+
+static void on_readable(void *arg, int fd)
+{
+    struct gs_rpc *rpc = arg;
+    static char buffer[READ_BYTES];
+    ssize_t n = read(fd, buffer, sizeof buffer);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        end(rpc);
+        return;
+    }
+    const char *p = buffer, *stop = buffer + n, *lf;
+    while ((lf = memchr(p, '\n', (size_t)(stop - p)))) {
+        part(rpc, p, (size_t)(lf - p), true);
+        p = lf + 1;
+    }
+    if (p < stop)
+        part(rpc, p, (size_t)(stop - p), false);
+}
