@@ -23,10 +23,11 @@ enum gs_option_type {
     GS_OPTION_INT,      /* plain whole number */
     GS_OPTION_NUMBER,   /* double */
     GS_OPTION_SIZE,     /* bytes; "20 GiB", "500 MB", 1073741824 */
-    GS_OPTION_DURATION, /* ms; "30 min", "250 ms", "2 h" */
+    GS_OPTION_DURATION, /* ms; "30 min", "250 ms", "2 h", 250 */
     GS_OPTION_STRING,
     GS_OPTION_CHOICE, /* one of `choices` */
-    GS_OPTION_PATH,   /* ~ and $NAME at its start are expanded */
+    GS_OPTION_PATH,   /* ~ and $NAME at its start are expanded; a relative one
+                         starts at the file's folder; absolute when read */
 };
 
 struct gs_option {
@@ -64,7 +65,8 @@ int gs_config_merge(struct gs_config *config, const cJSON *object,
 
 /* Typed values; asking for a key that the table lacks, or with the wrong
  * type, is a bug of ours and ends the process with 70. Strings are borrowed,
- * NULL if unset; sizes and durations are -1 if unset. */
+ * NULL if unset; numbers, sizes and durations are -1 if unset. _int also
+ * reads sizes and durations, _number also whole numbers. */
 bool gs_config_bool(const struct gs_config *config, const char *key);
 int64_t gs_config_int(const struct gs_config *config, const char *key);
 double gs_config_number(const struct gs_config *config, const char *key);
@@ -76,6 +78,9 @@ const char *gs_config_string(const struct gs_config *config, const char *key);
 const char *gs_config_origin(const struct gs_config *config, const char *key);
 /* The value as written, NULL if unset. Borrowed. */
 const char *gs_config_text(const struct gs_config *config, const char *key);
+
+/* The file that was loaded, NULL if none was. Borrowed. */
+const char *gs_config_file(const struct gs_config *config);
 
 /* "20 GiB" → bytes; "30 min" → ms. */
 int gs_parse_size(const char *text, int64_t *bytes, struct gs_error *err);
