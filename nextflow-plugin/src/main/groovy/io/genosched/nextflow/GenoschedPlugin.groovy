@@ -1,0 +1,36 @@
+/*
+ * Entry point of the plugin. Adds genosched's columns to the fields that
+ * Nextflow can write to a trace file, before any observer reads that list.
+ */
+package io.genosched.nextflow
+
+import groovy.transform.CompileStatic
+import groovy.util.logging.Slf4j
+import nextflow.plugin.BasePlugin
+import org.pf4j.PluginWrapper
+
+import java.nio.file.Path
+
+@Slf4j
+@CompileStatic
+class GenoschedPlugin extends BasePlugin {
+
+    /** Keep in step with the POM; a Spock test compares the two. */
+    static final String VERSION = '0.1.0'
+
+    /** Where the plugin is installed; null in Nextflow's development mode and in tests. */
+    private static volatile Path installed
+
+    GenoschedPlugin(PluginWrapper wrapper) {
+        super(wrapper)
+    }
+
+    static Path getInstalled() { installed }
+
+    @Override
+    void start() {
+        super.start()
+        installed = wrapper.pluginPath
+        GenoschedTrace.registerFields()
+    }
+}
