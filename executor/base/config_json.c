@@ -95,7 +95,7 @@ static int merge_object(struct merge *m, const cJSON *object,
         if (n < 0 || (size_t)n >= sizeof key)
             return wrong(m, key, "there is no key that long");
         int index = gs_config_index(key);
-        if (index < 0 && !gs_config_is_section(key)) {
+        if (index < 0 && gs_config_section(key) < 0) {
             gs_auto_free char *hint = gs_config_hint(key);
             gs_auto_free char *what = gs_format("there is no such key%s", hint);
             return wrong(m, key, what);

@@ -28,15 +28,15 @@ int gs_config_index(const char *key)
     return -1;
 }
 
-bool gs_config_is_section(const char *key)
+int gs_config_section(const char *key)
 {
     size_t n, len = strlen(key);
     const struct gs_option *options = gs_config_options(&n);
     for (size_t i = 0; i < n; i++)
         if (len > 0 && strncmp(options[i].key, key, len) == 0 &&
             options[i].key[len] == '.')
-            return true;
-    return false;
+            return (int)i;
+    return -1;
 }
 
 /* The keys of the section that `key` would be in, or the top-level words. */
@@ -165,8 +165,8 @@ static int set_path(struct gs_config_value *v, const char *text,
                                  "cannot tell the current directory");
     }
     char *whole =
-        gs_format("%s%s%s%s/%s", cwd ? cwd : "", cwd && base_dir ? "/" : "",
-                  base_dir ? base_dir : "", "", v->string);
+        gs_format("%s%s%s/%s", cwd ? cwd : "", cwd && base_dir ? "/" : "",
+                  base_dir ? base_dir : "", v->string);
     free(v->string);
     v->string = whole;
     return 0;
@@ -295,7 +295,7 @@ static char *computed_default(const struct gs_option *option,
     const char *home = home_folder();
     if (state && *state) {
         *origin = "$GENOSCHED_STATE";
-        return gs_strdup(state);
+        return gs_format("%s%s", strchr("~$", *state) ? "./" : "", state);
     }
     if (xdg && *xdg == '/')
         return gs_format("%s/genosched", xdg);

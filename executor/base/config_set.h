@@ -32,8 +32,8 @@ int gs_config_set(struct gs_config *config, int index, const char *text,
                   const char *origin, const char *base_dir,
                   struct gs_error *err);
 
-/* Is it the beginning of keys ("predict")? */
-bool gs_config_is_section(const char *key);
+/* The first key that `key` is a section of ("predict"), -1 if it is none. */
+int gs_config_section(const char *key);
 
 /* "; did you mean 'x'?" or "; the keys are a, b, c". The caller frees. */
 char *gs_config_hint(const char *key);

@@ -22,8 +22,9 @@ enum {
 struct load {
     struct gs_config *config;
     const char *path;
-    const char *folder; /* of the file */
-    bool *seen;         /* parallel to the option table */
+    const char *folder;    /* of the file */
+    size_t *key_lines;     /* parallel to the option table, 0: not yet */
+    size_t *section_lines; /* the same, at the section's first key */
     yaml_parser_t parser;
     struct gs_error *err;
 };
@@ -136,18 +137,17 @@ static int load_member(struct load *l, const char *prefix,
         return wrong(l, e->start_mark, "a key is due");
     int n = snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "",
                      (const char *)e->data.scalar.value);
-    int index = gs_config_index(key);
-    if (n < 0 || (size_t)n >= sizeof key ||
-        (index < 0 && !gs_config_is_section(key))) {
+    int index = gs_config_index(key), section = gs_config_section(key);
+    if (n < 0 || (size_t)n >= sizeof key || (index < 0 && section < 0)) {
         gs_auto_free char *hint = gs_config_hint(key);
         return wrong(l, e->start_mark, "unknown key '%s'%s", key, hint);
     }
-    if (index >= 0 && l->seen[index])
+    size_t *line =
+        index >= 0 ? &l->key_lines[index] : &l->section_lines[section];
+    if (*line)
         return wrong(l, e->start_mark,
-                     "key '%s' twice, first at %s; remove one", key,
-                     l->config->values[index].origin);
-    if (index >= 0)
-        l->seen[index] = true;
+                     "'%s' twice, first on line %zu; remove one", key, *line);
+    *line = e->start_mark.line + 1;
     yaml_event_t value;
     if (next_event(l, &value) < 0)
         return -1;
@@ -225,14 +225,16 @@ int gs_config_load(struct gs_config *config, const char *path,
                      .path = path,
                      .folder = slash ? folder : NULL,
                      .err = err};
-    l.seen = gs_calloc(config->n, sizeof *l.seen);
+    l.key_lines = gs_calloc(config->n, sizeof *l.key_lines);
+    l.section_lines = gs_calloc(config->n, sizeof *l.section_lines);
     if (!yaml_parser_initialize(&l.parser))
         gs_malloc((size_t)-1);
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
     int rc = load_stream(&l);
     yaml_parser_delete(&l.parser);
-    free(l.seen);
+    free(l.key_lines);
+    free(l.section_lines);
     if (rc < 0) {
         gs_config_destroy(l.config);
         return -1;
