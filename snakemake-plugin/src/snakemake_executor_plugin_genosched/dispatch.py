@@ -1,0 +1,319 @@
+"""The executor's jobs inside genosched: begun, taken over, looked at, stopped.
+
+Owns the session and the fork server; both are started with the first batch,
+because Snakemake makes an executor even when there is nothing to run.
+
+Order of a submission, so that a kill at any moment loses nothing and starts
+nothing twice: the task's id goes into Snakemake's own marker file first, then
+to genosched (idempotent on the id), then into the list of active jobs.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from . import binary, identity
+from .adoption import Decision, decide
+from .client import PROTOCOL
+from .errors import ConnectionLost, GenoschedError
+from .forkhost import ForkServer
+from .session import FINAL, Log, Session, Status
+from .settings import ExecutorSettings, genosched_config, serve_command
+from .task import Place, make_task
+from .wake import Wake
+
+_BATCH_TASKS = 500
+_BATCH_BYTES = 4 * 1024 * 1024
+_REMOTE_WORKDIR = Path("/workdir")
+_STOP_SECONDS = 60.0
+
+
+@dataclass
+class Files:
+    """The files of one task under .snakemake/genosched."""
+
+    stdout: Path
+    stderr: Path
+    wait_list: Path
+    scratch: Path
+
+
+@dataclass
+class Known:
+    """A job of this Snakemake and the task that stands for it."""
+
+    job: Any
+    files: Files
+
+
+@dataclass
+class Batch:
+    """What one call of run_jobs leads to."""
+
+    adopted: list[tuple[str, Any]] = field(default_factory=list)
+    fresh: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Dispatcher:
+    """All state of the executor; built before Snakemake's polling begins."""
+
+    def __init__(self, workflow: Any, log: Log) -> None:
+        self._workflow = workflow
+        self._log = log
+        self.wake = Wake()
+        self.known: dict[str, Known] = {}
+        self.session: Session | None = None
+        self.fork_server: ForkServer | None = None
+        self._binary: str | None = None
+
+    @property
+    def settings(self) -> ExecutorSettings:
+        return self._workflow.executor_settings or ExecutorSettings()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self._workflow.persistence.path).absolute() / "genosched"
+
+    @property
+    def workdir(self) -> Path:
+        return Path(self._workflow.workdir_init).absolute()
+
+    @property
+    def on_this_machine(self) -> bool:
+        return (
+            self.session is not None
+            and self.session.server.get("backend", "local") == "local"
+        )
+
+    @property
+    def fatal(self) -> GenoschedError | None:
+        return self.session.fatal if self.session is not None else None
+
+    # -- beginning and end -----------------------------------------------
+
+    def check(self) -> None:
+        """Finds the program and compares versions; before anything runs."""
+        self._binary = binary.find_binary(self.settings.binary)
+        binary.check_binary(self._binary)
+        serve_command(self._binary, self.settings)
+
+    def start(self) -> None:
+        """Opens the run and starts the fork server, once."""
+        if self.session is not None:
+            return
+        if self._binary is None:
+            self.check()
+        assert self._binary is not None
+        session = Session(
+            serve_command(self._binary, self.settings),
+            self._opening(),
+            self.wake.set,
+            self._log,
+        )
+        self.session = session
+        session.start()
+        if self.on_this_machine and not self.settings.no_fork_server:
+            try:
+                self.fork_server = ForkServer()
+            except OSError as error:
+                self._log.warning(
+                    f"genosched: no fork server ({error}); each job starts a Python "
+                    "of its own, which takes longer."
+                )
+
+    def _opening(self) -> dict[str, Any]:
+        workflow = self._workflow
+        run = self.settings.run_id or identity.run_id(
+            str(self.workdir), str(workflow.main_snakefile)
+        )
+        return {
+            "protocol": PROTOCOL,
+            "engine": {"name": "snakemake", "version": version("snakemake")},
+            "run": {"id": run, "name": self.workdir.name, "workdir": str(self.workdir)},
+            "config": genosched_config(self.settings),
+            "resume": True,
+        }
+
+    def cancel(self) -> None:
+        """Stops every job of this run and waits until it is gone."""
+        session = self.session
+        if session is None or session.fatal is not None:
+            return
+        try:
+            if not session.kill(list(self.known), _STOP_SECONDS):
+                self._log.warning("genosched: some jobs were slow to stop.")
+        except (ConnectionLost, GenoschedError) as error:
+            self._log.warning(f"genosched: cancelling was not confirmed: {error}")
+
+    def close(self) -> None:
+        """The end of the run: nothing of it is left running."""
+        if self.session is not None:
+            later = self._workflow.remote_execution_settings.immediate_submit
+            self.session.close("drain" if later else "cancel", _STOP_SECONDS)
+        if self.fork_server is not None:
+            self.fork_server.close()
+            self.fork_server = None
+
+    # -- a batch -----------------------------------------------------------
+
+    def sort(self, jobs: list[Any]) -> Batch:
+        """Splits into jobs that an earlier run has done or is doing, and new ones.
+
+        On return no older task of a new job's place is alive any more.
+        """
+        assert self.session is not None
+        statuses = {
+            task: status
+            for task, status in self.session.statuses().items()
+            if task not in self.known and identity.place_and_work(task)
+        }
+        batch, stop = Batch(), []
+        for job in jobs:
+            decision = self._decide(job, statuses) if statuses else Decision()
+            stop += decision.stop
+            if decision.adopt is not None:
+                batch.adopted.append((decision.adopt, job))
+            else:
+                batch.fresh.append((identity.new_task_id(job), job))
+        if stop and not self.session.kill(stop, _STOP_SECONDS):
+            raise GenoschedError(
+                "jobs left behind by an earlier Snakemake could not be stopped",
+                ", ".join(stop),
+                f"they were still running after {_STOP_SECONDS:.0f} s",
+                "stop them with `genosched cancel`, then start Snakemake again.",
+            )
+        return batch
+
+    def _decide(self, job: Any, statuses: dict[str, Status]) -> Decision:
+        return decide(
+            identity.place(job),
+            identity.work(job),
+            identity.marked_ids(self._workflow.persistence, job),
+            statuses,
+            lambda since_ms: outputs_good_since(job, self.workdir, since_ms),
+        )
+
+    def files(self, task: str, job: Any) -> Files:
+        """Where the output of a task goes; the same for a task taken over."""
+        wildcards = "+".join(
+            f"{name}={value}"
+            for part in identity.parts_of(job)[:1]
+            for name, value in identity.wildcards_of(part).items()
+        )
+        rule, _place, _work, fresh = task.split(".")
+        said = re.sub(r"[^A-Za-z0-9=+,_-]+", "-", wildcards)[:80]
+        name = f"{said}.{fresh[:8]}" if said else fresh[:8]
+        logs = self.folder / "logs" / rule
+        return Files(
+            stdout=logs / f"{name}.out",
+            stderr=logs / f"{name}.err",
+            wait_list=self.folder / "wait" / f"{task}.txt",
+            scratch=self.folder / "work" / task,
+        )
+
+    def remember(self, task: str, job: Any) -> None:
+        self.known[task] = Known(job, self.files(task, job))
+
+    def make(
+        self, task: str, job: Any, command: list[str], secrets: dict[str, str]
+    ) -> dict[str, Any]:
+        """The protocol's Task for a new job, its folders made."""
+        files = self.known[task].files
+        files.stdout.parent.mkdir(parents=True, exist_ok=True)
+        storage = self._workflow.storage_settings
+        workdir = self.workdir
+        if not storage.assume_common_workdir:
+            workdir = files.scratch if self.on_this_machine else _REMOTE_WORKDIR
+            if self.on_this_machine:
+                workdir.mkdir(parents=True, exist_ok=True)
+        remote = self._workflow.remote_execution_settings
+        image = getattr(remote, "container_image", None)
+        return make_task(
+            task,
+            job,
+            self._workflow,
+            Place(
+                command=command,
+                workdir=workdir,
+                stdout=files.stdout,
+                stderr=files.stderr,
+                environment=secrets,
+                base=self.workdir,
+                overhead_mb=max(self.settings.job_overhead_mb, 0),
+                shared_files=storage.assume_common_workdir,
+                container=None if self.on_this_machine else image,
+            ),
+        )
+
+    def submit(self, tasks: list[dict[str, Any]]) -> dict[str, str]:
+        """Hands the tasks over in lines of a bounded size; {id: why refused}."""
+        assert self.session is not None
+        refused: dict[str, str] = {}
+        for batch in in_batches(tasks):
+            refused |= self.session.submit(batch)
+        return refused
+
+    # -- ends ----------------------------------------------------------------
+
+    def final_status(self, task: str) -> Status | None:
+        """The end of a task; None while it goes on."""
+        if self.session is None:
+            return None
+        status = self.session.status(task)
+        return status if status and status.get("state") in FINAL else None
+
+    def forget(self, task: str, succeeded: bool) -> None:
+        """Removes what is not needed once Snakemake knows about the end."""
+        known = self.known.get(task)
+        if known is None:
+            return
+        files = known.files
+        shutil.rmtree(files.scratch, ignore_errors=True)
+        unwanted = [files.wait_list]
+        if succeeded and not self.settings.keep_logs:
+            unwanted += [files.stdout, files.stderr]
+        for file in unwanted:
+            with contextlib.suppress(OSError):
+                file.unlink()
+        with contextlib.suppress(OSError):
+            files.stdout.parent.rmdir()  # only when it has become empty
+
+
+def in_batches(tasks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Cuts a list so that each request stays well below the longest line."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for task in tasks:
+        length = len(json.dumps(task))
+        if batch and (len(batch) >= _BATCH_TASKS or size + length > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(task)
+        size += length
+    if batch:
+        yield batch
+
+
+def outputs_good_since(job: Any, workdir: Path, since_ms: int) -> bool:
+    """Whether all outputs are there and no input has changed since then.
+
+    Only for plain files: what lies in a storage is left to Snakemake to judge.
+    """
+    try:
+        for file in (*job.output, *job.input):
+            if getattr(file, "is_storage", False):
+                return False
+        for file in job.output:
+            (workdir / str(file)).lstat()
+        newest = max(
+            ((workdir / str(file)).stat().st_mtime for file in job.input), default=0.0
+        )
+    except OSError:
+        return False
+    return newest * 1000 <= since_ms
