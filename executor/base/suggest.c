@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 static int least(int a, int b, int c)
 {
@@ -51,6 +52,8 @@ void gs_suggest(const char *word, const char *candidate, const char **best,
     size_t len = strlen(word);
     int limit = len < 4 ? 1 : len < 8 ? 2 : 3;
     int d = gs_edit_distance(word, candidate);
+    if (len >= 3 && d > 1 && strncasecmp(word, candidate, len) == 0)
+        d = 1; /* a beginning is as good as one slip */
     if (d < 0 || d > limit || (*best && d >= *distance))
         return;
     *best = candidate;

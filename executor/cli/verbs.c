@@ -18,6 +18,10 @@ static const struct gs_cli_option common[] = {
     {NULL, 0, NULL, NULL, NULL},
 };
 
+static const char *const config_words[] = {"show", "check", "schema", "init",
+                                           NULL};
+static const char *const shells[] = {"bash", "zsh", NULL};
+
 static const struct gs_cli_verb verbs[] = {
     {"serve", gs_cli_serve, "", 0, 0, NULL, GS_CLI_CONFIG, NULL,
      "speak the protocol on standard input and output",
@@ -25,6 +29,23 @@ static const struct gs_cli_verb verbs[] = {
      "start it by hand.\n"
      "One JSON-RPC 2.0 request a line on standard input, one reply a line on "
      "standard output;\nmessages for people go to standard error.\n"},
+    {"config", gs_cli_config, "show|check|schema|init [FILE]", 1, 2,
+     config_words, GS_CLI_CONFIG | GS_CLI_JSON | GS_CLI_COLOR, NULL,
+     "show, check, describe or write the configuration",
+     "  show          every key, its value and where that came from\n"
+     "  check [FILE]  is the file right? Without FILE the one in force\n"
+     "  schema        JSON Schema of genosched.yaml, for editors\n"
+     "  init [FILE]   write a commented file with the defaults; without FILE\n"
+     "                to standard output\n\n"
+     "Examples:\n"
+     "  genosched config init genosched.yaml\n"
+     "  genosched config check genosched.yaml\n"
+     "  genosched config show --json\n"},
+    {"completion", gs_cli_completion, "bash|zsh", 1, 1, shells, 0, NULL,
+     "print the completion script of a shell",
+     "Examples:\n"
+     "  source <(genosched completion bash)\n"
+     "  genosched completion zsh > ~/.zfunc/_genosched\n"},
     {"version", gs_cli_version, "", 0, 0, NULL, GS_CLI_JSON, NULL,
      "print the versions of genosched and of its libraries", ""},
     {"help", gs_cli_help, "[VERB]", 0, 1, NULL, 0, NULL,
