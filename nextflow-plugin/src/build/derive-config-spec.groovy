@@ -7,9 +7,9 @@ import java.nio.file.Files
 import java.nio.file.Path
 
 final base = project.basedir.toPath()
-final source = base.resolve('src/main/groovy/io/genosched/nextflow/GenoschedScope.groovy')
+final source = base.resolve('src/main/groovy/nextflow/genosched/GenoschedScope.groovy')
 final Path target = Path.of(project.build.directory,
-        'generated-sources/groovy/io/genosched/nextflow/GenoschedScopeSpec.groovy')
+        'generated-sources/groovy/nextflow/genosched/GenoschedScopeSpec.groovy')
 final text = Files.readString(source)
         .replace('nextflow.config.schema.', 'nextflow.config.spec.')
         .replace('class GenoschedScope ', 'class GenoschedScopeSpec ')

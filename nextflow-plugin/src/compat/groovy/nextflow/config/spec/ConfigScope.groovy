@@ -1,7 +1,7 @@
 /*
  * Stands in for Nextflow's interface of the same name while the plugin is
- * compiled against a Nextflow older than 25.10. Compiled, never packaged: at
- * run time the class is Nextflow's own, or GenoschedScopeSpec stays unloaded.
+ * compiled against a Nextflow older than 25.10, and while it runs on one. It
+ * lies apart in the plugin's compat/ folder: GenoschedPlugin says when it is used.
  */
 package nextflow.config.spec
 

@@ -1,4 +1,4 @@
-/* Compile-time stand-in, see ConfigScope in this folder. Never packaged. */
+/* Stand-in for older versions of Nextflow, see ConfigScope in this folder. */
 package nextflow.config.spec
 
 import java.lang.annotation.ElementType

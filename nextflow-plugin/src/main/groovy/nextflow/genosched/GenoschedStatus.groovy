@@ -2,7 +2,7 @@
  * The protocol's Status of one task, typed. Read-only; a field that genosched
  * did not send is null, never a guess.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 

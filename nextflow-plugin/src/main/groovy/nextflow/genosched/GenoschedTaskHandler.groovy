@@ -5,7 +5,7 @@
  * directory, with the attempt number unchanged, while genosched's budget
  * lasts; after that they fail plainly.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

@@ -3,7 +3,7 @@
  * the first task and ends it after the last; a launch with -resume finds the
  * run of the earlier one, because Nextflow keeps the session's unique id.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

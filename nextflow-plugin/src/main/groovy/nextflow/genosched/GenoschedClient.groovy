@@ -5,7 +5,7 @@
  * batches. A request that got no reply is sent again: submits and kills are
  * idempotent, so nothing is lost and nothing starts twice.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j
@@ -28,6 +28,7 @@ class GenoschedClient {
     private static final int MAX_DEATHS = 8
     private static final long HEALTHY_MILLIS = 20_000
     private static final long MAX_BACK_OFF_MILLIS = 8_000
+    private static final long FIRST_BACK_OFF_MILLIS = 200
     /** Tasks that Nextflow hands over within this time share one message. */
     private static final long BATCH_MILLIS = 10
     private static final int BATCH_TASKS = 1000
@@ -70,6 +71,8 @@ class GenoschedClient {
     private Thread sendThread
     private long liveSince
     private int deaths
+    /** Shorter in tests. */
+    long backOffMillis = FIRST_BACK_OFF_MILLIS
 
     /**
      * @param launcher makes a genosched that is not started yet
@@ -229,7 +232,7 @@ class GenoschedClient {
         log.warn "genosched ended unexpectedly (exit status ${dead.exitStatus()}; $why): starting it again. Running tasks go on meanwhile."
         String last = why
         while( !closing && ++deaths <= MAX_DEATHS ) {
-            Thread.sleep(Math.min(MAX_BACK_OFF_MILLIS, 100L << deaths))
+            Thread.sleep(Math.min(MAX_BACK_OFF_MILLIS, backOffMillis << (deaths - 1)))
             try {
                 connect(true)
                 return true

@@ -5,7 +5,7 @@
  * looks for `task.memory` in the source and for the figure in the script.
  * When in doubt the answer is yes: that costs memory, a wrong no costs tasks.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

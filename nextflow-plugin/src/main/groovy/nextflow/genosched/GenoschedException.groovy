@@ -4,7 +4,7 @@
  * gone before it answered (GenoschedGoneException), and a task that is to be
  * run again in a fresh work directory (GenoschedRepeatException).
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.exception.ProcessException

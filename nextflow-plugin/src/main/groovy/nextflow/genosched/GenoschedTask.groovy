@@ -4,7 +4,7 @@
  * the pipeline asked for beyond the machine is lowered only where the user
  * allowed it (`genosched.clamp`), with one warning a process.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

@@ -5,7 +5,7 @@
  * capacity is unbounded unless the user has set `executor.queueSize`:
  * genosched orders and packs, so it must see every task that is ready.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.Session

@@ -4,7 +4,7 @@
  * silently ignored is worse than none. Declared for Nextflow in
  * GenoschedScope; a Spock test keeps the two lists the same.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.exception.AbortOperationException

@@ -4,7 +4,7 @@
  * telling name. What can only be guessed (the tag, file names, indexes) is
  * left to genosched, which knows assemblies and aliases.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

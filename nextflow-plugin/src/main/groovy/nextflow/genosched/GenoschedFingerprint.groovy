@@ -4,7 +4,7 @@
  * values and environment, never the attempt or the work directory. Two tasks
  * of one launch with the very same work are told apart by their order.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.processor.TaskRun

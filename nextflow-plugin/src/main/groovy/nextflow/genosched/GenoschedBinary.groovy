@@ -3,7 +3,7 @@
  * bundled in the plugin for this system, then PATH. Also judges whether the
  * program that answered is one this plugin can work with.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

@@ -2,7 +2,7 @@
  * Who wants to hear of one task. Calls come from GenoschedClient's threads
  * and must return at once.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 

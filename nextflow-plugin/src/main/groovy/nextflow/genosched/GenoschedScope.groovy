@@ -4,7 +4,7 @@
  * values. The build derives GenoschedScopeSpec from this file for the newer
  * configuration interfaces: keep the class to declarations.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.config.schema.ConfigOption

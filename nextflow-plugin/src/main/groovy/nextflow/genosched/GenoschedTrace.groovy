@@ -3,7 +3,7 @@
  * genosched knows better (or Nextflow's own sampler has nothing), and columns
  * of its own for what Nextflow has no field for. `memory` stays the request.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j

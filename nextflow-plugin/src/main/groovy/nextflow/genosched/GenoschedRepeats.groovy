@@ -3,7 +3,7 @@
  * Nextflow makes a new TaskRun for a repeat and copies nothing of ours. Also
  * counts, so that repeats end even if genosched never stopped advising them.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.transform.CompileStatic
 import nextflow.processor.TaskRun

@@ -4,7 +4,7 @@
  * is still open when the child ends fails with GenoschedGoneException.
  * Starting again is not its business: see GenoschedClient.
  */
-package io.genosched.nextflow
+package nextflow.genosched
 
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
