@@ -95,6 +95,16 @@ struct gs_outcome {
     char message[512]; /* a sentence for a person; "" for a plain exit 0 */
 };
 
+/* An outcome of which nothing is known yet. */
+#define GS_OUTCOME_UNKNOWN                                                     \
+    ((struct gs_outcome){.exit_code = -1,                                      \
+                         .peak_bytes = -1,                                     \
+                         .max_rss_bytes = -1,                                  \
+                         .cpu_ms = -1,                                         \
+                         .wall_ms = -1,                                        \
+                         .read_bytes = -1,                                     \
+                         .write_bytes = -1})
+
 struct gs_event {
     const char *task; /* borrowed for the call */
     int attempt;

@@ -31,12 +31,14 @@ struct gs_rpc {
     kstring_t queued; /* not yet allowed to leave */
     kstring_t out;    /* allowed to leave */
     size_t out_sent;
+    char **queued_ids; /* of the replies in `queued` */
+    size_t n_queued, queued_room;
     bool skipping; /* inside a line that is too long */
     bool ended;
 };
 
-static void line(struct gs_rpc *rpc, const char *text, size_t len);
 static void on_readable(void *arg, int fd);
+static void forget_queued(struct gs_rpc *rpc);
 
 struct gs_rpc *gs_rpc_create(struct gs_loop *loop, int in_fd, int out_fd,
                              const struct gs_rpc_handler *handler)
@@ -56,6 +58,8 @@ void gs_rpc_destroy(struct gs_rpc *rpc)
         return;
     gs_loop_unwatch(rpc->loop, rpc->in_watch);
     gs_loop_unwatch(rpc->loop, rpc->out_watch);
+    forget_queued(rpc);
+    free(rpc->queued_ids);
     ks_free(&rpc->in);
     ks_free(&rpc->queued);
     ks_free(&rpc->out);
@@ -75,6 +79,12 @@ static void queue(struct gs_rpc *rpc, const char *id, const char *member,
     gs_auto_free char *head = gs_format(
         "{\"jsonrpc\":\"2.0\",\"id\":%s,\"%s\":", id ? id : "null", member);
     cJSON_Delete(value);
+    if (rpc->n_queued == rpc->queued_room) {
+        rpc->queued_room = rpc->queued_room ? rpc->queued_room * 2 : 64;
+        rpc->queued_ids =
+            gs_realloc(rpc->queued_ids, rpc->queued_room * sizeof(char *));
+    }
+    rpc->queued_ids[rpc->n_queued++] = gs_strdup(id);
     add(&rpc->queued, head, strlen(head));
     add(&rpc->queued, text, strlen(text));
     add(&rpc->queued, "}\n", 2);
@@ -188,16 +198,33 @@ static void on_writable(void *arg, int fd)
     pause_input(rpc);
 }
 
-void gs_rpc_discard(struct gs_rpc *rpc)
+static void forget_queued(struct gs_rpc *rpc)
 {
+    for (size_t i = 0; i < rpc->n_queued; i++)
+        free(rpc->queued_ids[i]);
+    rpc->n_queued = 0;
     rpc->queued.l = 0;
+}
+
+void gs_rpc_fail_queued(struct gs_rpc *rpc, const struct gs_error *err)
+{
+    size_t n = rpc->n_queued;
+    char **ids = rpc->queued_ids;
+    rpc->queued_ids = NULL;
+    rpc->n_queued = rpc->queued_room = 0;
+    rpc->queued.l = 0;
+    for (size_t i = 0; i < n; i++) {
+        gs_rpc_fail_error(rpc, ids[i], err);
+        free(ids[i]);
+    }
+    free(ids);
 }
 
 void gs_rpc_flush(struct gs_rpc *rpc)
 {
     if (rpc->queued.l) {
         add(&rpc->out, rpc->queued.s, rpc->queued.l);
-        rpc->queued.l = 0;
+        forget_queued(rpc);
         if (rpc->queued.m > OUT_PAUSE)
             ks_free(&rpc->queued);
     }

@@ -58,9 +58,9 @@ void gs_rpc_fail(struct gs_rpc *rpc, const char *id, enum gs_rpc_code code,
 void gs_rpc_fail_error(struct gs_rpc *rpc, const char *id,
                        const struct gs_error *err);
 
-/* Drops what was queued since the last flush: it promised what could not be
- * made durable. */
-void gs_rpc_discard(struct gs_rpc *rpc);
+/* Turns every reply queued since the last flush into this error: what they
+ * promised could not be made durable. */
+void gs_rpc_fail_queued(struct gs_rpc *rpc, const struct gs_error *err);
 /* Lets the queue go; what the pipe does not take now is sent by the loop. */
 void gs_rpc_flush(struct gs_rpc *rpc);
 /* Sends what is flushed, waiting at most wait_ms for the reader. */

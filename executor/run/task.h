@@ -84,6 +84,7 @@ struct gs_task {
 
     /* owned by the table (run/table.h) */
     struct gs_task *seq_prev, *seq_next;
+    size_t set_index;
     int64_t order;
     int64_t ready_since_ms; /* monotonic */
     struct gs_estimate estimate;
