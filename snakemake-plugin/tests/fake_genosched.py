@@ -80,7 +80,10 @@ class Fake:
                 start_new_session=True,
             )
             self.processes[task["id"]] = process
-            self.update(task["id"], state="running")
+            if self.tasks[task["id"]]["state"] == "cancelled":
+                process.kill()
+            else:
+                self.update(task["id"], state="running")
             code = process.wait()
         if self.tasks[task["id"]].get("state") == "cancelled":
             return
@@ -119,8 +122,9 @@ class Fake:
 
     def kill(self, params):
         for task in params.get("ids", []):
-            if task in self.processes:
+            if task in self.tasks:
                 self.update(task, state="cancelled", reason="cancelled")
+            if task in self.processes:
                 self.processes[task].kill()
         return {"stopping": [], "finished": params.get("ids", []), "unknown": []}
 
@@ -149,7 +153,7 @@ class Fake:
             text = {
                 "garbage": "Segmentation fault\n",
                 "cut": '{"jsonrpc": "2.0", "id": ',
-                "duplicate": f'{{"jsonrpc":"2.0","id":{number},"id":1,"result":{{}}}}\n',
+                "duplicate": f'{{"jsonrpc":"2.0","id":{number},"id":1,"result":0}}\n',
                 "stranger": '{"jsonrpc":"2.0","id":999999,"result":{}}\n',
             }[FAULT]
             with self.out:

@@ -12,6 +12,7 @@ import itertools
 import json
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -78,6 +79,7 @@ class Client:
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._talk = talk
+        self._last_words: deque[str] = deque(maxlen=5)
         try:
             # A session of its own: the terminal's Ctrl-C must not reach it
             # before Snakemake has had its tasks cancelled.
@@ -104,6 +106,15 @@ class Client:
     def lost(self) -> str | None:
         """Why the connection ended; None while it lives."""
         return self._lost
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said on stderr."""
+        return " | ".join(self._last_words)
 
     def call(self, method: str, params: dict[str, Any], seconds: float) -> Any:
         """The result of one request.
@@ -198,6 +209,7 @@ class Client:
         for line in stream:
             text = line.decode("utf-8", "replace").rstrip()
             if text:
+                self._last_words.append(text)
                 self._talk(text)
 
     def _lose(self, why: str) -> None:

@@ -22,6 +22,8 @@ Status = dict[str, Any]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "lost"})
 _HELD = -32002
+# Usage, configuration, backend, state: to start it again changes nothing.
+_EXITS_ON_PURPOSE = frozenset({2, 3, 4, 5})
 _POLL_MS = 20_000
 _REPLY_SECONDS = 120.0
 _STARTS_IN_A_ROW = 8
@@ -181,6 +183,9 @@ class Session:
                 why = str(error)
                 if client is not None:
                     client.close()
+                    if client.exit_code in _EXITS_ON_PURPOSE:
+                        said = client.last_words or "it said nothing"
+                        raise self._give_up(self._dead(f"{why}: {said}")) from error
             except GenoschedError as error:
                 if client is not None:
                     client.close()
