@@ -128,7 +128,8 @@ struct gs_backend_env {
 struct gs_bin {
     char name[128];
     struct gs_resources total; /* what this run may ever use of it */
-    struct gs_resources free;  /* now, other runs' reservations taken off */
+    struct gs_resources free;  /* now: what this run's attempts and other runs
+                                  have reserved is taken off */
 };
 
 struct gs_found {

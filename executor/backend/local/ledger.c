@@ -114,13 +114,15 @@ static void count_entry(const struct gs_ledger *l, const struct gs_machine *m,
     bool own = false;
     int gpus = 0;
     struct gs_line line;
-    int64_t memory = 0;
+    int64_t memory = 0, disk = 0;
     double cpus = 0;
     while (gs_line_next(&text, &line)) {
         if (strcmp(line.key, "run") == 0)
             own = strcmp(line.value, l->run) == 0;
         else if (strcmp(line.key, "memory") == 0)
             memory = strtoll(line.value, NULL, 10);
+        else if (strcmp(line.key, "disk") == 0)
+            disk = strtoll(line.value, NULL, 10);
         else if (strcmp(line.key, "cpus") == 0)
             cpus = strtod(line.value, NULL);
         else if (strcmp(line.key, "gpu") == 0) {
@@ -129,6 +131,7 @@ static void count_entry(const struct gs_ledger *l, const struct gs_machine *m,
         }
     }
     *(own ? &sum->own_memory_bytes : &sum->other_memory_bytes) += memory;
+    *(own ? &sum->own_disk_bytes : &sum->other_disk_bytes) += disk;
     *(own ? &sum->own_cpus : &sum->other_cpus) += cpus;
     *(own ? &sum->own_gpus : &sum->other_gpus) += gpus;
     *(own ? &sum->own_attempts : &sum->other_attempts) += 1;
@@ -181,8 +184,10 @@ int gs_ledger_add(struct gs_ledger *ledger, const struct gs_machine *machine,
     int fd =
         open(entry, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
-        dprintf(fd, "run=%s\nname=%s\nmemory=%" PRId64 "\ncpus=%g\n",
-                ledger->run, name, r->memory_bytes, r->cpus) < 0) {
+        dprintf(
+            fd,
+            "run=%s\nname=%s\nmemory=%" PRId64 "\ndisk=%" PRId64 "\ncpus=%g\n",
+            ledger->run, name, r->memory_bytes, r->disk_bytes, r->cpus) < 0) {
         gs_fail_errno(err, GS_ERR_SYSTEM, "cannot write %s", entry);
         if (fd >= 0)
             close(fd);

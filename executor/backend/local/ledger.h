@@ -21,6 +21,7 @@ struct gs_ledger;
 /* What is reserved, by this run and by others. */
 struct gs_reserved {
     int64_t own_memory_bytes, other_memory_bytes;
+    int64_t own_disk_bytes, other_disk_bytes;
     double own_cpus, other_cpus;
     int own_gpus, other_gpus;
     int own_attempts, other_attempts;
@@ -29,6 +30,7 @@ struct gs_reserved {
 
 struct gs_reservation {
     int64_t memory_bytes;
+    int64_t disk_bytes;
     double cpus;
     int n_gpus;
     int gpu[GS_MAX_GPUS]; /* index into machine->gpu */

@@ -130,6 +130,11 @@ static int local_open(const struct gs_backend_env *env, void **self,
     return 0;
 }
 
+static void take(int64_t *from, int64_t bytes)
+{
+    *from = *from > bytes ? *from - bytes : 0;
+}
+
 static int local_capacity(void *self, struct gs_bin *bins, int room,
                           struct gs_error *err)
 {
@@ -143,15 +148,15 @@ static int local_capacity(void *self, struct gs_bin *bins, int room,
     memset(bins, 0, sizeof *bins);
     gethostname(bins->name, sizeof bins->name - 1);
     bins->total = bins->free = l->budget;
-    bins->free.memory_bytes -= sum.other_memory_bytes;
-    bins->free.cpus -= sum.other_cpus;
-    bins->free.gpus -= sum.other_gpus;
-    if (bins->free.memory_bytes < 0)
-        bins->free.memory_bytes = 0;
-    if (bins->free.cpus < 0)
-        bins->free.cpus = 0;
+    take(&bins->free.memory_bytes,
+         sum.own_memory_bytes + sum.other_memory_bytes);
+    take(&bins->free.disk_bytes, sum.own_disk_bytes + sum.other_disk_bytes);
+    bins->free.gpus -= sum.own_gpus + sum.other_gpus;
     if (bins->free.gpus < 0)
         bins->free.gpus = 0;
+    bins->free.cpus -= sum.own_cpus + sum.other_cpus;
+    if (bins->free.cpus < 0)
+        bins->free.cpus = 0;
     return 1;
 }
 

@@ -141,6 +141,7 @@ static int reserve(struct making *m, struct gs_error *err)
     const struct gs_resources *grant = &m->launch->grant;
     struct gs_reserved sum;
     struct gs_reservation r = {.memory_bytes = grant->memory_bytes,
+                               .disk_bytes = grant->disk_bytes,
                                .cpus = grant->cpus};
     gs_auto_close int held = gs_ledger_lock(local->ledger, err);
     if (held < 0 ||
