@@ -107,7 +107,8 @@ int gs_run_recover(struct gs_run *run, struct gs_error *err)
     size_t n;
     struct gs_task *const *active = gs_table_active(run->table, &n);
     gs_auto_free struct gs_task **todo = gs_calloc(n, sizeof *todo);
-    memcpy(todo, active, n * sizeof *todo);
+    if (n)
+        memcpy(todo, active, n * sizeof *todo);
     for (size_t i = 0; i < n; i++)
         if (settle_one(run, todo[i], err) < 0) {
             if (run->failed && err)

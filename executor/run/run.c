@@ -276,7 +276,8 @@ int gs_run_kill_all(struct gs_run *run, struct gs_error *err)
         struct gs_task *const *set = pass ? gs_table_active(run->table, &n)
                                           : gs_table_pending(run->table, &n);
         gs_auto_free struct gs_task **todo = gs_calloc(n, sizeof *todo);
-        memcpy(todo, set, n * sizeof *todo);
+        if (n)
+            memcpy(todo, set, n * sizeof *todo);
         for (size_t i = 0; i < n; i++)
             if (kill_task(run, todo[i], err) < 0)
                 return -1;
