@@ -66,7 +66,7 @@ class GenoschedExecutor extends Executor implements ExtensionPoint, TaskArrayExe
     private Map<String,Object> hello() {
         final result = new LinkedHashMap<String,Object>()
         result.put('protocol', PROTOCOL)
-        result.put('engine', [name: 'nextflow', version: BuildInfo.version])
+        result.put('engine', [name: 'nextflow', version: BuildInfo.version, session: launch])
         result.put('run', [id: session.uniqueId.toString(), name: session.runName,
                            workdir: session.workDir.toAbsolutePath().toString()])
         result.put('config', options.configMap())
