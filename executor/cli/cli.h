@@ -36,6 +36,7 @@ enum gs_cli_common {
     GS_CLI_CONFIG = 1, /* takes --config FILE */
     GS_CLI_JSON = 2,   /* takes --json */
     GS_CLI_COLOR = 4,  /* takes --color WHEN */
+    GS_CLI_SCOPE = 8,  /* wants a cgroup that it may divide */
 };
 
 typedef int (*gs_verb_f)(int argc, char **argv);

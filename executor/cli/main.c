@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/local/local.h"
 #include "cli/cli.h"
 
 static int run(int argc, char **argv)
@@ -23,7 +24,11 @@ static int run(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
         return gs_cli_version(1, version);
     const struct gs_cli_verb *verb = gs_cli_verb_find(argv[1]);
-    return verb ? verb->call(argc - 1, argv + 1) : gs_cli_unknown_verb(argv[1]);
+    if (!verb)
+        return gs_cli_unknown_verb(argv[1]);
+    if (verb->common & GS_CLI_SCOPE)
+        gs_local_reexec(argv);
+    return verb->call(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)

@@ -72,7 +72,7 @@ static const struct gs_cli_option log_options[] = {
 };
 
 static const struct gs_cli_verb verbs[] = {
-    {"serve", gs_cli_serve, "", 0, 0, NULL, GS_CLI_CONFIG, NULL,
+    {"serve", gs_cli_serve, "", 0, 0, NULL, GS_CLI_CONFIG | GS_CLI_SCOPE, NULL,
      "speak the protocol on standard input and output",
      "Started by the plugins of Nextflow and Snakemake; there is no need to "
      "start it by hand.\n"
@@ -115,6 +115,10 @@ static const struct gs_cli_verb verbs[] = {
      "Examples:\n"
      "  genosched log\n"
      "  genosched log 'IMPUTE (chr7)' --stderr -n 20\n"},
+    {"doctor", gs_cli_doctor, "", 0, 0, NULL,
+     GS_CLI_CONFIG | GS_CLI_JSON | GS_CLI_COLOR | GS_CLI_SCOPE, NULL,
+     "is everything there that a run needs, and what is in force",
+     "Ends with 1 if something fails.\n"},
     {"config", gs_cli_config, "show|check|schema|init [FILE]", 1, 2,
      config_words, GS_CLI_CONFIG | GS_CLI_JSON | GS_CLI_COLOR, NULL,
      "show, check, describe or write the configuration",

@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "base/json.h"
+#include "cli/doctor.h"
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
@@ -50,6 +51,19 @@ static const struct {
     {"sqlite", sqlite3_libversion},
 };
 
+const char *gs_cli_libraries(void)
+{
+    static char text[256];
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        int n =
+            snprintf(text + used, sizeof text - used, "%s%s %s", i ? ", " : "",
+                     libraries[i].name, libraries[i].version());
+        used += n > 0 && (size_t)n < sizeof text - used ? (size_t)n : 0;
+    }
+    return text;
+}
+
 static int as_json(void)
 {
     cJSON *out = gs_cli_document("version");
@@ -75,10 +89,8 @@ int gs_cli_version(int argc, char **argv)
         return as_json();
     printf("genosched %s (%s), protocol %d\n", GS_VERSION, GS_GIT_REVISION,
            PROTOCOL);
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        printf("%s%s %s", i ? ", " : "", libraries[i].name,
-               libraries[i].version());
-    printf("\ncompiled by %s%s\n", COMPILER,
+    puts(gs_cli_libraries());
+    printf("compiled by %s%s\n", COMPILER,
            sanitized() ? ", with sanitizers" : "");
     return GS_EXIT_OK;
 }

@@ -26,6 +26,8 @@
 enum {
     BALLAST_BYTES = 128 * 1024,
     BUSY_MS = 5000,
+    LOCK_TRIES = 10, /* a reader holds the lock for microseconds */
+    LOCK_PAUSE_US = 20000,
 };
 
 enum statement {
@@ -69,7 +71,10 @@ static int take_lock(struct gs_store *s, struct gs_error *err)
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return gs_fail_errno(err, GS_ERR_STATE, "cannot open %s", path);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    int tries = LOCK_TRIES;
+    while (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0 && --tries > 0)
+        usleep(LOCK_PAUSE_US); /* a reader may be trying it this moment */
+    if (tries == 0) {
         char holder[32] = "?";
         ssize_t n = read(s->lock_fd, holder, sizeof holder - 1);
         if (n > 0)
