@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 enum {
-    SETTLE_MS = 500,
+    SETTLE_MS = 1000,
     FIRST_LOOK_MS = 20,
     PSS_LOOK_MS = 100,
     OOM_LOOKS = 50, /* for the kill that follows an OOM notice */
