@@ -23,7 +23,7 @@ import java.util.concurrent.ConcurrentHashMap
 class GenoschedTask {
 
     /** A task that merges thousands of files is described by their sum. */
-    private static final int MAX_INPUTS = 256
+    private static final int MAX_INPUTS = 1000
     private static final int MAX_LABEL_CHARS = 256
     private static final int MAX_NAME_CHARS = 1024
 
@@ -140,7 +140,7 @@ class GenoschedTask {
 
     private static void addInputs(Map<String,Object> result, TaskRun task) {
         final list = new ArrayList<Map>()
-        for( Path path : task.getInputFilesMap().values() ) {
+        for( Path path : new TreeMap<String,Path>(task.getInputFilesMap()).values() ) {
             if( list.size() >= MAX_INPUTS )
                 break
             if( path.fileSystem != FileSystems.default )

@@ -131,7 +131,7 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
         if( !isRunning() )
             return false
         if( refusal != null ) {
-            task.error = new ProcessUnrecoverableException(refusal)
+            task.error = new ProcessUnrecoverableException("Process `${task.lazyName()}` cannot run: $refusal")
             return complete(null)
         }
         final now = last
@@ -192,25 +192,27 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
         // Nextflow counts repeats of ours as failures; the pipeline's maxRetries must not pay for them.
         task.failCount = Math.max(0, task.failCount - executor.repeats.takeCounted(place))
         if( now.reason != 'exit' || now.state != 'failed' )
-            task.error = new ProcessException(now.message ?: plainly(now))
+            task.error = new ProcessException(explain(now))
         if( now.exitCode == null || now.reason == 'oom' )
             recordExit()
     }
 
     private void repeat(GenoschedStatus now, Long memoryBytes, boolean lost) {
-        final message = now.message ?: plainly(now)
-        final how = memoryBytes == null ? '' : " with ${new MemoryUnit(memoryBytes)}"
-        log.info "[${task.hashLog}] NOTE: $message -- It runs again$how in a fresh work directory"
+        final message = explain(now)
+        log.info "[${task.hashLog}] NOTE: $message"
         executor.repeats.advise(place, new GenoschedRepeats.Advice(now.id, memoryBytes), lost)
         task.error = new GenoschedRepeatException(message)
     }
 
-    private String plainly(GenoschedStatus now) {
-        final name = task.lazyName()
+    private String explain(GenoschedStatus now) {
+        return "Process `${task.lazyName()}` ${now.message ? 'failed: ' + now.message : plainly(now)}"
+    }
+
+    private static String plainly(GenoschedStatus now) {
         switch( now.state ) {
-            case 'cancelled': return "Task '$name' was stopped (genosched task ${now.id})"
-            case 'lost': return "Nobody can know whether task '$name' ran to its end (genosched task ${now.id})"
-            default: return "Task '$name' ended with '${now.reason}' (genosched task ${now.id})"
+            case 'cancelled': return "was stopped (genosched task ${now.id})"
+            case 'lost': return "is lost: nobody can know whether it ran to its end (genosched task ${now.id})"
+            default: return "failed: ${now.reason} (genosched task ${now.id})"
         }
     }
 

@@ -51,8 +51,8 @@ class GenoschedTrace {
             put(record, '%cpu', cpu * 100d / wall)
         putIfEmpty(record, 'realtime', wall)
         putIfEmpty(record, 'rss', status.measured('max_rss_bytes') ?: status.memory('peak_bytes'))
-        putIfEmpty(record, 'rchar', status.measured('read_bytes'))
-        putIfEmpty(record, 'wchar', status.measured('write_bytes'))
+        putIfEmpty(record, 'rchar', status.measured('rchar'))
+        putIfEmpty(record, 'wchar', status.measured('wchar'))
     }
 
     private static void putOwn(TraceRecord record, GenoschedStatus status) {

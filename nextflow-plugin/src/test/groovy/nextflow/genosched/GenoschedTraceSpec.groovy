@@ -6,7 +6,7 @@ import spock.lang.Specification
 class GenoschedTraceSpec extends Specification {
 
     static final Map ATTEMPT = [n: 2, backend_id: '4711', node: 'host1', wall_ms: 2000, cpu_ms: 3000,
-                                read_bytes: 10, write_bytes: 20,
+                                read_bytes: 10, write_bytes: 20, rchar: 30,
                                 memory: [requested_bytes: 100, predicted_bytes: 150, limit_bytes: 200, peak_bytes: 180]]
 
     def setupSpec() {
@@ -28,7 +28,9 @@ class GenoschedTraceSpec extends Specification {
             get('peak_rss') == 180
             get('%cpu') == 150.0d
             get('realtime') == 2000
-            get('rchar') == 10
+            get('read_bytes') == 10
+            get('rchar') == 30
+            get('wchar') == null
             get('write_bytes') == 20
             get('memory') == 100
         }
