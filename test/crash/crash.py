@@ -72,8 +72,11 @@ class Server:
         self.kills += 1
         self.proc.kill()
         self.proc.wait()
-        self.proc.stdin.close()
-        self.proc.stdout.close()
+        for stream in (self.proc.stdin, self.proc.stdout):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass  # bytes that nobody will read
 
 
 def make_tasks(count: int, work: str, rng: random.Random) -> list[dict]:
