@@ -26,8 +26,8 @@
 enum {
     BALLAST_BYTES = 128 * 1024,
     BUSY_MS = 5000,
-    LOCK_TRIES = 10, /* a reader holds the lock for microseconds */
-    LOCK_PAUSE_US = 20000,
+    LOCK_TRIES = 100, /* a reader holds the lock for microseconds */
+    LOCK_PAUSE_US = 10000,
 };
 
 enum statement {
@@ -73,7 +73,7 @@ static int take_lock(struct gs_store *s, struct gs_error *err)
         return gs_fail_errno(err, GS_ERR_STATE, "cannot open %s", path);
     int tries = LOCK_TRIES;
     while (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0 && --tries > 0)
-        usleep(LOCK_PAUSE_US); /* a reader may be trying it this moment */
+        usleep(LOCK_PAUSE_US); /* a reader tries it, or a shim is just born */
     if (tries == 0) {
         char holder[32] = "?";
         ssize_t n = read(s->lock_fd, holder, sizeof holder - 1);
