@@ -111,6 +111,8 @@ int gs_file_write(const char *path, const void *data, size_t len,
 int gs_dir_make(const char *path, struct gs_error *err)
 {
     gs_auto_free char *copy = gs_strdup(path);
+    if (!*path)
+        return gs_fail(err, GS_ERR_INVALID, "a folder needs a name");
     for (char *p = copy + 1; *p; p++) {
         if (*p != '/')
             continue;
@@ -135,27 +137,33 @@ static int remove_at(int at, const char *entry, int depth)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return -1;
-    if (depth >= MAX_REMOVE_DEPTH)
+    if (depth >= MAX_REMOVE_DEPTH) {
+        errno = ENAMETOOLONG;
         return -1;
+    }
     int fd = openat(at, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return -1;
+        return errno == ENOENT ? 0 : -1;
     gs_auto_dir DIR *dir = fdopendir(fd);
     if (!dir) {
         close(fd);
         return -1;
     }
-    int rc = 0;
+    int failure = 0; /* the first one, whatever succeeds behind it */
     for (struct dirent *d; (d = readdir(dir));)
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-            remove_at(fd, d->d_name, depth + 1) < 0)
-            rc = -1;
-    return rc < 0 ? -1 : unlinkat(at, entry, AT_REMOVEDIR);
+            remove_at(fd, d->d_name, depth + 1) < 0 && !failure)
+            failure = errno;
+    if (!failure && (unlinkat(at, entry, AT_REMOVEDIR) == 0 || errno == ENOENT))
+        return 0;
+    if (failure)
+        errno = failure;
+    return -1;
 }
 
 int gs_dir_remove(const char *path, struct gs_error *err)
 {
-    if (remove_at(AT_FDCWD, path, 0) < 0 && errno != ENOENT)
+    if (remove_at(AT_FDCWD, path, 0) < 0)
         return gs_fail_errno(err, GS_ERR_SYSTEM, "cannot remove %s", path);
     return 0;
 }

@@ -79,9 +79,47 @@ cJSON *gs_json_parse(const char *text, size_t len, struct gs_error *err)
     return json;
 }
 
+/* cJSON prints whole numbers of more than 15 digits rounded and with an
+ * exponent. */
+static bool is_large(const cJSON *json)
+{
+    double d = json->valuedouble;
+    return cJSON_IsNumber(json) && fabs(d) >= 1e15 &&
+           fabs(d) <= (double)GS_JSON_MAX_INT && d == floor(d);
+}
+
+static bool has_large(const cJSON *json)
+{
+    if (is_large(json))
+        return true;
+    for (const cJSON *c = json->child; c; c = c->next)
+        if (has_large(c))
+            return true;
+    return false;
+}
+
+static void spell_out(cJSON *json)
+{
+    if (is_large(json)) {
+        gs_auto_free char *digits =
+            gs_format("%lld", (long long)json->valuedouble);
+        json->valuestring = cJSON_malloc(strlen(digits) + 1);
+        if (!json->valuestring)
+            gs_malloc((size_t)-1);
+        memcpy(json->valuestring, digits, strlen(digits) + 1);
+        json->type = cJSON_Raw;
+    }
+    for (cJSON *c = json->child; c; c = c->next)
+        spell_out(c);
+}
+
 char *gs_json_print(const cJSON *json)
 {
-    char *text = cJSON_PrintUnformatted(json);
+    gs_auto_json cJSON *copy =
+        has_large(json) ? cJSON_Duplicate(json, true) : NULL;
+    if (copy)
+        spell_out(copy);
+    char *text = cJSON_PrintUnformatted(copy ? copy : json);
     return text ? text : gs_malloc((size_t)-1);
 }
 

@@ -69,7 +69,7 @@ void gs_log(enum gs_log_level level, const char *fmt, ...)
     if (n > sizeof line - 2)
         n = sizeof line - 2;
     for (size_t i = start; i < n; i++) /* no forged lines, no escapes */
-        if ((unsigned char)line[i] < 0x20)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = ' ';
     line[n++] = '\n';
     if (log_fd >= 0)

@@ -107,7 +107,7 @@ char *gs_print_size(int64_t bytes, char *out, size_t room)
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};
     double value = (double)bytes;
     int i = -1;
-    while (value >= 1024 && i < 3) {
+    while (i < 3 && value >= (i < 0 ? 1024 : 1023.5)) { /* as it rounds */
         value /= 1024;
         i++;
     }
