@@ -195,7 +195,17 @@ int gs_json_bool(const cJSON *object, const char *key, bool *out,
 
 void gs_json_add_string(cJSON *object, const char *key, const char *value)
 {
-    if (value && !cJSON_AddStringToObject(object, key, value))
+    gs_auto_free char *clean = gs_strdup(value);
+    if (!clean)
+        return;
+    unsigned char *p = (unsigned char *)clean, *end = p + strlen(clean);
+    while (p < end) {
+        size_t n = gs_json_utf8(p, end);
+        if (n == 0)
+            *p = '?';
+        p += n ? n : 1;
+    }
+    if (!cJSON_AddStringToObject(object, key, clean))
         gs_malloc((size_t)-1);
 }
 

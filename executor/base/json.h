@@ -54,8 +54,12 @@ int gs_json_number(const cJSON *object, const char *key, double min, double max,
 int gs_json_bool(const cJSON *object, const char *key, bool *out,
                  struct gs_error *err);
 
-/* Builders for our own documents: a NULL string adds nothing. Integers keep
- * all bits up to 2^53. */
+/* Length of the character at `p`, 0 if it is not valid UTF-8. p < end. */
+size_t gs_json_utf8(const unsigned char *p, const unsigned char *end);
+
+/* Builders for our own documents: a NULL string adds nothing, a byte that is
+ * not UTF-8 (a text cut short, a file's name) becomes '?'. Integers keep all
+ * bits up to 2^53. */
 void gs_json_add_string(cJSON *object, const char *key, const char *value);
 void gs_json_add_int(cJSON *object, const char *key, int64_t value);
 

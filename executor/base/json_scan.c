@@ -40,7 +40,7 @@ static int word(struct scan *s, const char *text)
 }
 
 /* Length of the valid UTF-8 sequence at p (RFC 3629), 0 if there is none. */
-static size_t utf8(const unsigned char *p, const unsigned char *end)
+size_t gs_json_utf8(const unsigned char *p, const unsigned char *end)
 {
     size_t n = *p < 0x80                  ? 1
                : *p >= 0xc2 && *p <= 0xdf ? 2
@@ -118,7 +118,7 @@ static int string(struct scan *s)
         }
         if (*s->p < 0x20)
             return bad(s, "control character in a string");
-        size_t n = utf8(s->p, s->end);
+        size_t n = gs_json_utf8(s->p, s->end);
         if (n == 0)
             return bad(s, "invalid UTF-8");
         s->p += n;
