@@ -17,12 +17,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum {
-    /* Above everything that is not a task, so that the kernel takes a task
-     * and neither the shim nor the engine when the machine is full. */
-    TASK_OOM_SCORE_ADJ = 500,
-};
-
 static void fail(int report, int stage)
 {
     struct launch_error e = {stage, errno};
@@ -33,20 +27,24 @@ static void fail(int report, int stage)
 
 static void reset_signals(void)
 {
-    for (int sig = 1; sig < NSIG; sig++)
+    /* What was handled becomes default by exec itself; what was ignored
+     * would stay so. */
+    for (int sig = 1; sig < SIGRTMIN; sig++)
         signal(sig, SIG_DFL); /* those that cannot be set say EINVAL */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void raise_oom_score(void)
+/* Above everything that is not a task, so that the kernel takes a task and
+ * neither the shim nor the engine when the machine is full. */
+static void raise_oom_score(const struct spec *spec)
 {
     char text[32];
     if (slurp_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) > 0 &&
-        strtol(text, NULL, 10) >= TASK_OOM_SCORE_ADJ)
+        strtol(text, NULL, 10) >= spec->oom_score)
         return;
-    snprintf(text, sizeof text, "%d", TASK_OOM_SCORE_ADJ);
+    snprintf(text, sizeof text, "%d", (int)spec->oom_score);
     write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
 }
 
@@ -80,7 +78,7 @@ static void child(const struct spec *spec, const struct cgroup *cg, pid_t shim,
     if (getppid() != shim)
         _exit(127);
     setpgid(0, 0);
-    raise_oom_score();
+    raise_oom_score(spec);
     if (cgroup_join(cg) < 0)
         fail(report, STAGE_CGROUP);
     if (chdir(spec->workdir) < 0)

@@ -23,7 +23,7 @@ struct spec {
     const char *memory, *cpuacct;
     enum enforce enforce;
     int cgroup; /* 0, 1, 2 */
-    int64_t limit, time_ms, grace_ms, sample_ms;
+    int64_t limit, time_ms, grace_ms, sample_ms, oom_score;
     char **argv, **envp;
     void *map; /* everything above points into it */
     size_t map_len;

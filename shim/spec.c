@@ -38,7 +38,7 @@ static bool set_field(struct spec *s, const char *key, size_t len,
         {"stderr", &s->err, NULL},          {"memory", &s->memory, NULL},
         {"cpuacct", &s->cpuacct, NULL},     {"limit", NULL, &s->limit},
         {"time_ms", NULL, &s->time_ms},     {"grace_ms", NULL, &s->grace_ms},
-        {"sample_ms", NULL, &s->sample_ms},
+        {"sample_ms", NULL, &s->sample_ms}, {"oom_score", NULL, &s->oom_score},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (strlen(fields[i].key) != len ||
@@ -110,7 +110,8 @@ static const char *parse(struct spec *s, char *text, size_t len)
         return "the spec is cut short";
     if (n_arg == 0 || !s->name || !s->dir || !s->workdir || !s->out || !s->err)
         return "the spec lacks a key";
-    if (s->limit < 0 || s->time_ms < 0 || s->grace_ms < 0 || s->sample_ms <= 0)
+    if (s->limit < 0 || s->time_ms < 0 || s->grace_ms < 0 ||
+        s->sample_ms <= 0 || s->oom_score < 0 || s->oom_score > 1000)
         return "the spec has a bad number";
     if (s->enforce == ENFORCE_CGROUP && (!s->memory || !s->cgroup))
         return "the spec asks for a cgroup and names none";

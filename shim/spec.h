@@ -17,6 +17,7 @@
  *   cpuacct     the same for cpuacct (version 1 only, may be absent)
  *   limit       bytes; for enforce=pss what is enforced, else for messages;
  *               0: none of its own
+ *   oom_score   oom_score_adj of the command, 0 to 1000
  *   time_ms     0: none       grace_ms   between SIGTERM and SIGKILL
  *   sample_ms   longest time between two looks at the memory
  *   arg         one per argument, in order

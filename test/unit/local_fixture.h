@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
 
@@ -251,6 +252,39 @@ static char *shell_output(const char *command)
     close(fds[0]);
     waitpid(pid, NULL, 0);
     return out;
+}
+
+/* The test program itself as a task: `PROGRAM eat MIB MS` takes that much
+ * memory in small steps and holds it for that long. */
+static int eat(int argc, char **argv)
+{
+    if (argc != 4 || strcmp(argv[1], "eat") != 0)
+        return -1;
+    long mib = strtol(argv[2], NULL, 10);
+    for (long i = 0; i < mib; i++) {
+        memset(gs_malloc(1 << 20), 1, 1 << 20);
+        usleep(2000);
+    }
+    usleep((useconds_t)strtol(argv[3], NULL, 10) * 1000);
+    return 0;
+}
+
+static char *self_path(void)
+{
+    static char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    assert_true(n > 0);
+    path[n] = '\0';
+    return path;
+}
+
+/* What is in force, from describe(); the caller frees. */
+static char *enforcement(struct fixture *f)
+{
+    gs_auto_free char *text = gs_backend_local.describe(f->self);
+    gs_auto_json cJSON *o = gs_json_parse(text, strlen(text), NULL);
+    assert_non_null(o);
+    return gs_strdup(gs_json_get(o, "enforce")->valuestring);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

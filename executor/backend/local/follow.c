@@ -95,6 +95,8 @@ static void on_end(struct gs_local_attempt *a)
     a->watch = NULL;
     a->timer = NULL;
     unlink_attempt(a);
+    if (a->pooled)
+        gs_local_rank_pool(a->local);
     env.report(env.report_arg, &event);
     gs_local_attempt_destroy(a);
 }
@@ -173,8 +175,10 @@ void gs_local_follow(struct gs_local_attempt *a)
     } else {
         look_again(a, 0);
     }
-    if (a->pooled)
+    if (a->pooled) {
+        gs_local_rank_pool(local);
         gs_local_watch_pool(local);
+    }
 }
 
 int gs_local_poll(void *self, struct gs_error *err)

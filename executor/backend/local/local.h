@@ -36,6 +36,7 @@ struct gs_local_attempt {
     bool child;
     bool pooled;
     bool stopping;
+    bool first_to_go; /* carries the youngest's oom_score_adj */
     int64_t grant_bytes;
     int cgroup;             /* version, 0: none */
     char *memory, *cpuacct; /* cgroup folders */
@@ -102,6 +103,9 @@ int64_t gs_local_attempt_bytes(const struct gs_local_attempt *a);
 
 /* evict.c: keeps pooled attempts below the run's budget. */
 void gs_local_watch_pool(struct gs_local *local);
+/* The kernel's choice, should it come to that, is the youngest too. */
+int gs_local_oom_score(const struct gs_local_attempt *a, bool youngest);
+void gs_local_rank_pool(struct gs_local *local);
 
 /* shim_find.c: the path of a genosched-shim of our version. */
 char *gs_local_find_shim(struct gs_error *err);

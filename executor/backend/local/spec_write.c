@@ -135,6 +135,7 @@ static void put_enforcement(kstring_t *s, const struct gs_local_attempt *a,
                                         [GS_ENFORCE_PSS] = "pss",
                                         [GS_ENFORCE_CGROUP] = "cgroup"};
     put(s, "enforce", names[a->local->enforce]);
+    put_int(s, "oom_score", gs_local_oom_score(a, true));
     put_int(s, "limit", l->pooled ? 0 : l->grant.memory_bytes);
     if (a->memory) {
         put_int(s, "cgroup", a->cgroup);

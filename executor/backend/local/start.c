@@ -258,6 +258,7 @@ int gs_local_start(void *self, const struct gs_launch *launch, int bin,
                        launch->key.attempt, launch->key.task);
     m.a = gs_local_attempt_create(local, launch->key.task, launch->key.attempt);
     m.a->pooled = launch->pooled;
+    m.a->first_to_go = launch->pooled; /* so the shim is told */
     m.a->grant_bytes = launch->grant.memory_bytes;
     int rc = make_folder(&m, err) < 0 || reserve(&m, err) < 0 ||
                      make_cgroup(&m, err) < 0 || write_plan(&m, err) < 0
