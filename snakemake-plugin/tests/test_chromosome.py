@@ -1,5 +1,4 @@
 import pytest
-
 from snakemake_executor_plugin_genosched import chromosome
 
 

@@ -1,7 +1,6 @@
 import sys
 
 import pytest
-
 from snakemake_executor_plugin_genosched import command
 
 PYTHON = "/opt/py/bin/python"

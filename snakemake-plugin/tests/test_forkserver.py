@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from snakemake_executor_plugin_genosched import command
 from snakemake_executor_plugin_genosched.forkhost import ForkServer
 

@@ -1,7 +1,7 @@
-from conftest import make_group, make_job
-
 from snakemake_executor_plugin_genosched import identity
 from snakemake_executor_plugin_genosched.adoption import decide
+
+from conftest import make_group, make_job
 
 
 def test_run_id_is_stable_and_different_for_two_snakefiles(tmp_path):

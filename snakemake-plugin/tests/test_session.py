@@ -2,7 +2,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from snakemake_executor_plugin_genosched.errors import GenoschedError
 from snakemake_executor_plugin_genosched.session import Session
 

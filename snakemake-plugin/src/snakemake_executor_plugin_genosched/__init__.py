@@ -83,7 +83,8 @@ class Executor(RemoteExecutor):
     def get_job_args(self, job: Any, **_kwargs: Any) -> str:
         """As the base class, with the job's own CPUs and without the temporary
         folder of this process among the files to wait for."""
-        arguments = RealExecutor.get_job_args(self, job, cores=max(job.threads, 1))
+        cores = self._dispatcher.cores(job)
+        arguments = RealExecutor.get_job_args(self, job, cores=cores)
         usage = self.workflow.storage_settings.shared_fs_usage
         if SharedFSUsage.INPUT_OUTPUT not in usage:
             return str(arguments)
@@ -183,6 +184,7 @@ class Executor(RemoteExecutor):
                 ended = False
             if not ended:
                 yield info
+        self._dispatcher.say_why_waiting(active_jobs)
 
     def _look_at(self, info: SubmittedJobInfo) -> bool:
         """Reports the job if it has ended."""
@@ -207,6 +209,8 @@ class Executor(RemoteExecutor):
         self, info: SubmittedJobInfo, message: str, logs: list[str]
     ) -> None:
         try:
+            if info.job.is_group():  # Snakemake leaves a group's message out
+                self.logger.error(message)
             self.print_job_error(info, message, aux_logs=logs)
         except Exception as error:  # a job that cannot be printed has still ended
             self.logger.error(f"{message} ({error!r})")

@@ -26,6 +26,7 @@ from .forkhost import ForkServer
 from .session import FINAL, Log, Session, Status
 from .settings import ExecutorSettings, genosched_config, serve_command
 from .task import Place, make_task
+from .waiting import Waiting
 from .wake import Wake
 
 _BATCH_TASKS = 500
@@ -69,6 +70,7 @@ class Dispatcher:
         self.wake = Wake()
         self.known: dict[str, Known] = {}
         self.session: Session | None = None
+        self._waiting = Waiting(log.info)
         self.fork_server: ForkServer | None = None
         self._binary: str | None = None
 
@@ -90,6 +92,24 @@ class Dispatcher:
             self.session is not None
             and self.session.server.get("backend", "local") == "local"
         )
+
+    @property
+    def cpus_here(self) -> int | None:
+        """The CPUs of this machine's budget; None for other backends."""
+        if self.session is None or not self.on_this_machine:
+            return None
+        cpus = self.session.server.get("pool", {}).get("cpus")
+        return max(int(cpus), 1) if isinstance(cpus, int | float) else None
+
+    def cores(self, job: Any) -> int:
+        """The `--cores` of the inner Snakemake.
+
+        As without an executor, a rule with more threads than the machine has
+        CPUs gets fewer threads.  A group keeps its figure: jobs in it that are
+        joined by a pipe have to run at once.
+        """
+        threads, here = max(int(job.threads), 1), self.cpus_here
+        return threads if here is None or job.is_group() else min(threads, here)
 
     @property
     def fatal(self) -> GenoschedError | None:
@@ -117,15 +137,26 @@ class Dispatcher:
             self._log,
         )
         self.session = session
+        self._start_fork_server()  # loads Snakemake while genosched starts
         session.start()
-        if self.on_this_machine and not self.settings.no_fork_server:
-            try:
-                self.fork_server = ForkServer()
-            except OSError as error:
-                self._log.warning(
-                    f"genosched: no fork server ({error}); each job starts a Python "
-                    "of its own, which takes longer."
-                )
+        if not self.on_this_machine:
+            self._close_fork_server()
+
+    def _start_fork_server(self) -> None:
+        if self.settings.no_fork_server or self.settings.backend not in (None, "local"):
+            return
+        try:
+            self.fork_server = ForkServer()
+        except OSError as error:
+            self._log.warning(
+                f"genosched: no fork server ({error}); each job starts a Python of "
+                "its own, which takes longer."
+            )
+
+    def _close_fork_server(self) -> None:
+        if self.fork_server is not None:
+            self.fork_server.close()
+            self.fork_server = None
 
     def _opening(self) -> dict[str, Any]:
         workflow = self._workflow
@@ -156,9 +187,10 @@ class Dispatcher:
         if self.session is not None:
             later = self._workflow.remote_execution_settings.immediate_submit
             self.session.close("drain" if later else "cancel", _STOP_SECONDS)
-        if self.fork_server is not None:
-            self.fork_server.close()
-            self.fork_server = None
+        self._close_fork_server()
+        for rule in (self.folder / "logs").glob("*/"):
+            with contextlib.suppress(OSError):
+                rule.rmdir()  # where no log was kept
 
     # -- a batch -----------------------------------------------------------
 
@@ -246,6 +278,7 @@ class Dispatcher:
                 environment=secrets,
                 base=self.workdir,
                 overhead_mb=max(self.settings.job_overhead_mb, 0),
+                cpus_max=self.cpus_here,
                 shared_files=storage.assume_common_workdir,
                 container=None if self.on_this_machine else image,
             ),
@@ -268,6 +301,17 @@ class Dispatcher:
         status = self.session.status(task)
         return status if status and status.get("state") in FINAL else None
 
+    def say_why_waiting(self, active: list[Any]) -> None:
+        """Tells the user, if no job has run for a while."""
+        if self.session is not None and active:
+            tasks = [str(info.external_jobid) for info in active]
+            self._waiting.look(
+                status
+                for task in tasks
+                if self.final_status(task) is None
+                for status in [self.session.status(task)]
+            )
+
     def forget(self, task: str, succeeded: bool) -> None:
         """Removes what is not needed once Snakemake knows about the end."""
         known = self.known.get(task)
@@ -281,8 +325,6 @@ class Dispatcher:
         for file in unwanted:
             with contextlib.suppress(OSError):
                 file.unlink()
-        with contextlib.suppress(OSError):
-            files.stdout.parent.rmdir()  # only when it has become empty
 
 
 def in_batches(tasks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -41,6 +41,7 @@ class Place:
     base: Path
     overhead_mb: int
     shared_files: bool
+    cpus_max: int | None = None
     container: str | None = None
 
 
@@ -203,7 +204,7 @@ def make_task(task_id: str, job: Any, workflow: Any, place: Place) -> dict[str, 
         "workdir": str(place.workdir),
         "stdout": str(place.stdout),
         "stderr": str(place.stderr),
-        "cpus": max(whole(job.threads) or 1, 1),
+        "cpus": min(whole(job.threads) or 1, place.cpus_max or _INTEGER_MAX),
         "attempt": max(whole(job.attempt) or 1, 1),
         # The inner Snakemake removes its own partial outputs before it begins,
         # so genosched may repeat an attempt in the same folder.
