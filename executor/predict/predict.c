@@ -17,6 +17,7 @@ enum {
     ENOUGH_POINTS = 5, /* without the same chromosome among them */
 };
 #define HEADROOM 1.25
+#define MOST_BYTES 9007199254740992.0 /* 2^53 */
 #define SLACK_BYTES (INT64_C(32) << 20)
 #define LEAST_BYTES (INT64_C(16) << 20)
 
@@ -27,16 +28,16 @@ struct point {
 };
 
 struct process {
-    struct point points[MAX_POINTS];
-    int n;    /* used */
-    int next; /* ring */
+    struct point *points;
+    int n, room;
+    int next; /* ring, once MAX_POINTS are there */
+    uint64_t generation;
 };
 
 KHASH_MAP_INIT_STR(process, struct process *)
 
 struct gs_model {
     khash_t(process) * processes;
-    uint64_t generation;
 };
 
 struct gs_model *gs_model_create(void)
@@ -56,6 +57,7 @@ void gs_model_destroy(struct gs_model *m)
         struct process *p = kh_value(m->processes, k);
         for (int i = 0; i < p->n; i++)
             free(p->points[i].chromosome);
+        free(p->points);
         free(p);
         free((char *)kh_key(m->processes, k));
     }
@@ -74,31 +76,55 @@ bool gs_model_knows(const struct gs_model *m, const char *process)
     return lookup(m, process) != NULL;
 }
 
-uint64_t gs_model_generation(const struct gs_model *m)
+uint64_t gs_model_generation(const struct gs_model *m, const char *process)
 {
-    return m->generation;
+    const struct process *p = lookup(m, process);
+    return p ? p->generation : 1;
+}
+
+static struct process *ensure(struct gs_model *m, const char *name)
+{
+    struct process *p = lookup(m, name);
+    if (p)
+        return p;
+    int absent;
+    p = gs_calloc(1, sizeof *p);
+    p->generation = 1;
+    khint_t k = kh_put(process, m->processes, gs_strdup(name), &absent);
+    kh_value(m->processes, k) = p;
+    return p;
+}
+
+void gs_model_note(struct gs_model *m, const char *process)
+{
+    ensure(m, process);
+}
+
+/* The slot for one point more: a new one, or that of the oldest. */
+static struct point *next_slot(struct process *p)
+{
+    if (p->n == MAX_POINTS) {
+        struct point *oldest = &p->points[p->next];
+        p->next = (p->next + 1) % MAX_POINTS;
+        free(oldest->chromosome);
+        return oldest;
+    }
+    if (p->n == p->room) {
+        p->room = p->room ? p->room * 2 : 8;
+        p->points = gs_realloc(p->points, (size_t)p->room * sizeof *p->points);
+    }
+    return &p->points[p->n++];
 }
 
 void gs_model_learn(struct gs_model *m, const struct gs_observation *seen)
 {
     if (seen->peak_bytes <= 0)
         return;
-    struct process *p = lookup(m, seen->process);
-    if (!p) {
-        int absent;
-        p = gs_calloc(1, sizeof *p);
-        khint_t k =
-            kh_put(process, m->processes, gs_strdup(seen->process), &absent);
-        kh_value(m->processes, k) = p;
-    }
-    struct point *slot = &p->points[p->next];
-    free(slot->chromosome);
-    *slot = (struct point){gs_strdup(seen->chromosome), seen->input_bytes,
-                           seen->peak_bytes, seen->wall_ms, seen->censored};
-    p->next = (p->next + 1) % MAX_POINTS;
-    if (p->n < MAX_POINTS)
-        p->n++;
-    m->generation++;
+    struct process *p = ensure(m, seen->process);
+    *next_slot(p) =
+        (struct point){gs_strdup(seen->chromosome), seen->input_bytes,
+                       seen->peak_bytes, seen->wall_ms, seen->censored};
+    p->generation++;
 }
 
 struct moments {
@@ -189,8 +215,9 @@ static bool from_points(const struct gs_model *m, const struct gs_question *q,
             return false;
     }
     answer(out, &e);
+    double limit = (double)e.largest_peak * HEADROOM + (double)SLACK_BYTES;
     out->limit_bytes =
-        (int64_t)((double)e.largest_peak * HEADROOM) + SLACK_BYTES;
+        limit < MOST_BYTES ? (int64_t)limit : (int64_t)MOST_BYTES;
     snprintf(out->why, sizeof out->why,
              "largest of %d peaks%s, %.0f MiB, and a quarter and 32 MiB more",
              e.memory.n, which, (double)e.largest_peak / 1048576.0);

@@ -52,14 +52,16 @@ struct gs_predict_policy {
 struct gs_model *gs_model_create(void);
 void gs_model_destroy(struct gs_model *model);
 
-/* True if anything was ever learned or asked to be learned of the process. */
+/* True if anything was ever learned of the process, or gs_model_note was
+ * called for it (its history has been read, and may hold nothing). */
 bool gs_model_knows(const struct gs_model *model, const char *process);
+void gs_model_note(struct gs_model *model, const char *process);
 
 void gs_model_learn(struct gs_model *model, const struct gs_observation *seen);
 
-/* Grows by one with every gs_model_learn: a cached estimate is stale when it
- * was made under another number. */
-uint64_t gs_model_generation(const struct gs_model *model);
+/* From 1 (nothing learned), and more with whatever is learned of the process:
+ * a cached estimate is stale when it was made under another number. */
+uint64_t gs_model_generation(const struct gs_model *model, const char *process);
 
 struct gs_estimate gs_predict(const struct gs_model *model,
                               const struct gs_question *question,

@@ -16,11 +16,14 @@
 
 enum {
     LOOK_AGAIN_MS = 500,
+    NO_ROOM_MS = 5000, /* the disk of the state folder is full */
+    MEND_MS = 1000,
+    WINDOW = 512, /* how many pending tasks one decision looks at */
 };
 
 static const struct gs_estimate *estimate(struct gs_run *run, struct gs_task *t)
 {
-    uint64_t generation = gs_model_generation(run->model) + 1;
+    uint64_t generation = gs_model_generation(run->model, t->process);
     if (t->estimate_generation != generation) {
         struct gs_question q = {
             t->process,          t->chromosome,
@@ -38,7 +41,8 @@ static const struct gs_estimate *estimate(struct gs_run *run, struct gs_task *t)
 
 static struct gs_ready *gather_ready(struct gs_run *run, size_t *n)
 {
-    struct gs_task *const *pending = gs_table_pending(run->table, n);
+    struct gs_task *pending[WINDOW];
+    *n = gs_table_pending(run->table, pending, WINDOW);
     struct gs_ready *ready = gs_calloc(*n, sizeof *ready);
     for (size_t i = 0; i < *n; i++) {
         struct gs_task *t = pending[i];
@@ -56,12 +60,12 @@ static struct gs_running *gather_running(struct gs_run *run, size_t *n)
     int64_t now = gs_wall_now().ms;
     for (size_t i = 0; i < *n; i++) {
         const struct gs_attempt *a = gs_task_attempt(active[i]);
+        int64_t started = a->outcome.started.ms;
         running[i] = (struct gs_running){
             .grant = a->grant,
             .estimate = active[i]->estimate,
             .live_bytes = -1,
-            .elapsed_ms =
-                a->outcome.started.ms > 0 ? now - a->outcome.started.ms : 0,
+            .elapsed_ms = started > 0 && started < now ? now - started : 0,
         };
     }
     return running;
@@ -103,13 +107,13 @@ static void look_again(void *arg)
 /* Room may come from outside: another run of this machine, a new node. */
 static void watch_for_room(struct gs_run *run)
 {
-    size_t waiting;
-    gs_table_pending(run->table, &waiting);
-    if (waiting && !run->again_timer && !run->draining)
+    if (gs_table_n_pending(run->table) && !run->again_timer && !run->draining)
         run->again_timer =
             gs_loop_timer(run->loop, LOOK_AGAIN_MS, look_again, run);
 }
 
+/* One decision. Returns how many intents came of it, -1 if the store failed;
+ * what they take is taken off `bins`. */
 static int place(struct gs_run *run, struct gs_bin *bins, size_t n_bins)
 {
     size_t n, n_running;
@@ -127,23 +131,44 @@ static int place(struct gs_run *run, struct gs_bin *bins, size_t n_bins)
         if (intend(run, ready[out[i].ready].handle, &out[i],
                    &bins[out[i].bin]) < 0)
             return -1;
-    return 0;
+    return (int)placed;
+}
+
+/* As long as something was placed, those behind the window have come up. */
+static int place_all(struct gs_run *run, struct gs_bin *bins, size_t n_bins)
+{
+    bool more;
+    int placed;
+    do {
+        more = gs_table_n_pending(run->table) > WINDOW;
+        placed = place(run, bins, n_bins);
+    } while (placed > 0 && more);
+    return placed < 0 ? -1 : 0;
+}
+
+static bool on_hold(const struct gs_run *run)
+{
+    return gs_mono_now().ms < run->hold_until.ms ||
+           gs_store_is_full(run->store);
 }
 
 int gs_run_dispatch(struct gs_run *run)
 {
     struct gs_error err = {0};
-    size_t waiting;
-    gs_table_pending(run->table, &waiting);
-    if (!run->dirty || run->settle_timer || run->draining || !waiting)
+    if (!run->dirty || run->settle_timer || run->draining ||
+        !gs_table_n_pending(run->table))
         return 0;
+    if (on_hold(run)) { /* an intent now would only be withdrawn */
+        watch_for_room(run);
+        return 0;
+    }
     run->dirty = false;
     gs_auto_free struct gs_bin *bins = gs_calloc(GS_MAX_BINS, sizeof *bins);
     int n_bins =
         run->backend->capacity(run->backend_self, bins, GS_MAX_BINS, &err);
     if (n_bins < 0)
         gs_warn("cannot learn what is free: %s; looking again soon", err.text);
-    else if (place(run, bins, (size_t)n_bins) < 0)
+    else if (place_all(run, bins, (size_t)n_bins) < 0)
         return -1;
     watch_for_room(run);
     return 0;
@@ -198,13 +223,22 @@ static void note_workdir(struct gs_run *run, const struct gs_task *t)
         gs_info("task %s will not be repeated in place: %s", t->id, err.text);
 }
 
+/* A store that cannot be read is broken: the run is opened anew. */
+static int read_spec(struct gs_run *run, const struct gs_task *t, char **text,
+                     char **secret, struct gs_error *err)
+{
+    if (gs_store_get_spec(run->store, t->id, text, secret, err) == 0)
+        return 0;
+    return err->code == GS_ERR_NOTFOUND ? -1 : gs_run_broken(run, err);
+}
+
 static int start_one(struct gs_run *run, struct gs_task *t, int bin,
                      char *backend_id, size_t room, struct gs_error *err)
 {
     gs_auto_free char *text = NULL;
     gs_auto_free char *secret = NULL;
     struct gs_task_spec spec;
-    if (gs_store_get_spec(run->store, t->id, &text, &secret, err) < 0)
+    if (read_spec(run, t, &text, &secret, err) < 0)
         return -1;
     gs_auto_json cJSON *json = gs_json_parse(text, strlen(text), err);
     gs_auto_json cJSON *env =
@@ -215,15 +249,30 @@ static int start_one(struct gs_run *run, struct gs_task *t, int bin,
     return launch(run, t, bin, &spec, env, backend_id, room, err);
 }
 
-/* The start failed for certain, or nobody knows whether it did. */
+/* Certainly not started, and worth trying again in a while. */
+static void withdraw(struct gs_run *run, struct gs_task *t, int64_t wait_ms)
+{
+    int64_t until = gs_mono_now().ms + wait_ms;
+    if (run->hold_until.ms < until)
+        run->hold_until.ms = until;
+    if (gs_run_event(run, t, "withdrawn", cJSON_CreateObject()) == 0 &&
+        t->kill_asked)
+        gs_run_cancel_pending(run, t);
+}
+
+/* The start failed for certain. */
 static void not_started(struct gs_run *run, struct gs_task *t,
                         const struct gs_error *err)
 {
     struct gs_outcome outcome = GS_OUTCOME_UNKNOWN;
     if (err->code == GS_ERR_BUSY) {
-        gs_run_event(run, t, "withdrawn", cJSON_CreateObject());
-        run->dirty = false; /* no room: the timer looks again */
-        watch_for_room(run);
+        withdraw(run, t, LOOK_AGAIN_MS);
+        return;
+    }
+    if (err->code == GS_ERR_FULL) {
+        gs_warn("task %s waits for room in the state folder: %s", t->id,
+                err->text);
+        withdraw(run, t, NO_ROOM_MS);
         return;
     }
     outcome.reason = GS_REASON_INFRASTRUCTURE;
@@ -233,51 +282,90 @@ static void not_started(struct gs_run *run, struct gs_task *t,
     gs_run_conclude(run, t, &outcome);
 }
 
-static void doubt(struct gs_run *run, struct gs_task *t,
-                  const struct gs_error *err)
+/* Nobody knows whether the start has happened: the backend is asked. */
+static void doubt(struct gs_run *run, struct gs_task *t, const char *why)
 {
     struct gs_attempt_key key = gs_run_key(run, t);
-    struct gs_error again = {0};
-    struct gs_found found = {0};
-    if (run->backend->find(run->backend_self, &key, &found, &again) < 0) {
+    struct gs_error err = {0};
+    struct gs_found found = {.outcome = GS_OUTCOME_UNKNOWN};
+    if (run->backend->find(run->backend_self, &key, &found, &err) < 0) {
         gs_warn("task %s: start in doubt (%s), and it cannot be looked for "
-                "(%s)",
-                t->id, err->text, again.text);
+                "(%s); looking again",
+                t->id, why, err.text);
+        gs_run_mend_later(run);
         return;
     }
-    if (found.state == GS_ATTEMPT_RUNNING)
-        gs_run_event(
-            run, t, "started",
-            gs_task_event_started(found.backend_id, found.outcome.started));
-    else if (found.state == GS_ATTEMPT_ABSENT)
-        not_started(run, t, err);
-    else
+    switch (found.state) {
+    case GS_ATTEMPT_RUNNING:
+        gs_run_started(run, t, found.backend_id, found.outcome.started);
+        break;
+    case GS_ATTEMPT_ABSENT:
+        gs_warn("task %s: was not started (%s); trying again", t->id, why);
+        withdraw(run, t, MEND_MS);
+        break;
+    case GS_ATTEMPT_LOST:
+        found.outcome.reason = GS_REASON_NONE;
         gs_run_conclude(run, t, &found.outcome);
+        break;
+    default:
+        gs_run_conclude(run, t, &found.outcome);
+    }
+}
+
+static void start_intended(struct gs_run *run, struct gs_task *t, int bin)
+{
+    struct gs_error err = {0};
+    char backend_id[192] = "";
+    if (t->state != GS_TASK_DISPATCHED)
+        return;
+    if (t->kill_asked)
+        withdraw(run, t, 0);
+    else if (start_one(run, t, bin, backend_id, sizeof backend_id, &err) == 0)
+        gs_run_started(run, t, backend_id, gs_wall_now());
+    else if (run->failed)
+        return;
+    else if (err.code == GS_ERR_BACKEND)
+        doubt(run, t, err.text);
+    else
+        not_started(run, t, &err);
 }
 
 void gs_run_start_intended(struct gs_run *run)
 {
-    for (size_t i = 0; i < run->n_intended && !run->failed; i++) {
-        struct gs_task *t = run->intended[i];
-        struct gs_error err = {0};
-        char backend_id[192] = "";
-        if (t->state != GS_TASK_DISPATCHED)
-            continue;
-        if (t->kill_asked) {
-            struct gs_outcome none = GS_OUTCOME_UNKNOWN;
-            none.reason = GS_REASON_CANCELLED;
-            gs_run_conclude(run, t, &none);
-        } else if (start_one(run, t, run->intended_bin[i], backend_id,
-                             sizeof backend_id, &err) == 0) {
-            gs_run_event(run, t, "started",
-                         gs_task_event_started(backend_id, gs_wall_now()));
-        } else if (err.code == GS_ERR_BACKEND) {
-            doubt(run, t, &err);
-        } else {
-            not_started(run, t, &err);
-        }
-    }
+    for (size_t i = 0; i < run->n_intended && !run->failed; i++)
+        start_intended(run, run->intended[i], run->intended_bin[i]);
     run->n_intended = 0;
-    if (run->dirty && !run->again_timer)
-        run->again_timer = gs_loop_timer(run->loop, 0, look_again, run);
+    if (run->failed || !run->dirty)
+        return;
+    if (on_hold(run)) {
+        watch_for_room(run);
+        return;
+    }
+    gs_loop_cancel(run->loop, run->again_timer);
+    run->again_timer = gs_loop_timer(run->loop, 0, look_again, run);
+}
+
+/* What could not be done at once. All that is dispatched now is in doubt: a
+ * start is tried in the very round of its intent. */
+static void mend(void *arg)
+{
+    struct gs_run *run = arg;
+    size_t n;
+    run->mend_timer = NULL;
+    struct gs_task *const *active = gs_table_active(run->table, &n);
+    gs_auto_free struct gs_task **todo = gs_calloc(n, sizeof *todo);
+    if (n)
+        memcpy(todo, active, n * sizeof *todo);
+    for (size_t i = 0; i < n && !run->failed; i++) {
+        if (todo[i]->state == GS_TASK_DISPATCHED)
+            doubt(run, todo[i], "it could not be looked for before");
+        else if (todo[i]->state == GS_TASK_RUNNING && todo[i]->kill_asked)
+            gs_run_stop(run, todo[i]);
+    }
+}
+
+void gs_run_mend_later(struct gs_run *run)
+{
+    if (!run->mend_timer)
+        run->mend_timer = gs_loop_timer(run->loop, MEND_MS, mend, run);
 }

@@ -2,6 +2,7 @@
  * event: the one door through which a task changes: append, apply, derive.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -9,7 +10,7 @@
 #include "run/run_private.h"
 #include "run/workdir.h"
 
-static int broken(struct gs_run *run, const struct gs_error *err)
+int gs_run_broken(struct gs_run *run, const struct gs_error *err)
 {
     if (!run->failed)
         run->failure = *err;
@@ -103,17 +104,19 @@ int gs_run_event(struct gs_run *run, struct gs_task *t, const char *kind,
         return -1;
     int64_t seq = gs_store_append(run->store, &e, &err);
     if (seq < 0)
-        return broken(run, &err);
+        return gs_run_broken(run, &err);
     run->seq = seq;
     if (gs_task_apply(t, kind, owned, e.time, seq, &err) < 0 ||
         derive(run, t, &err) < 0)
-        return broken(run, &err);
+        return gs_run_broken(run, &err);
     gs_table_touch(run->table, t, before);
     if (t->state != before &&
         (t->state == GS_TASK_PENDING || gs_task_state_is_final(t->state)))
         run->dirty = true; /* room, or work, that was not there before */
-    if (t->state == GS_TASK_PENDING && before != GS_TASK_PENDING)
+    if (t->state == GS_TASK_PENDING && before != GS_TASK_PENDING) {
         t->ready_since_ms = gs_mono_now().ms;
+        t->estimate_generation = 0; /* its floor may be another */
+    }
     return 0;
 }
 
@@ -138,6 +141,7 @@ static void learn(struct gs_run *run, const struct gs_task *t)
     struct gs_history_row row = {
         .run = run->id,
         .task = t->id,
+        .engine = run->engine,
         .process = t->process,
         .chromosome = t->chromosome,
         .reason = gs_reason_name(r->reason),
@@ -156,12 +160,34 @@ static void learn(struct gs_run *run, const struct gs_task *t)
         gs_warn("%s; what this task used is not remembered", err.text);
 }
 
+/* Another task has run in this folder or below it: what is new there may be
+ * its work, and nobody may remove that. */
+static bool is_shared(const struct gs_run *run, const struct gs_task *t)
+{
+    size_t n = strlen(t->workdir);
+    while (n > 1 && t->workdir[n - 1] == '/')
+        n--;
+    for (const struct gs_task *k = gs_table_oldest(run->table); k;
+         k = k->seq_next)
+        if (k != t && k->n_attempts &&
+            strncmp(k->workdir, t->workdir, n) == 0 &&
+            (k->workdir[n] == '\0' || k->workdir[n] == '/'))
+            return true;
+    return false;
+}
+
 /* Puts the work directory back if an inside repeat wants that. */
 static bool restored(struct gs_run *run, const struct gs_task *t)
 {
     struct gs_error err = {0};
     if (t->restore == GS_RESTORE_NONE)
         return true;
+    if (is_shared(run, t)) {
+        gs_warn("task %s is not repeated in %s: other tasks have run there, "
+                "and what is new cannot be told apart",
+                t->id, t->workdir);
+        return false;
+    }
     gs_auto_free char *manifest = gs_run_manifest(run, t);
     if (gs_workdir_restore(t->workdir, manifest, &err) == 0)
         return true;
@@ -174,21 +200,53 @@ int gs_run_finish(struct gs_run *run, struct gs_task *t,
 {
     if (gs_run_event(run, t, "final", gs_task_event_final(v)) < 0)
         return -1;
+    if (t->restore == GS_RESTORE_WORKDIR &&
+        t->retry_by == GS_RETRY_BY_GENOSCHED && t->n_attempts) {
+        gs_auto_free char *manifest = gs_run_manifest(run, t);
+        unlink(manifest);
+    }
     gs_info("task %s (%s): %s%s%s", t->id, t->name ? t->name : t->process,
             gs_task_state_name(t->state), t->message ? ": " : "",
             t->message ? t->message : "");
     return 0;
 }
 
+int gs_run_started(struct gs_run *run, struct gs_task *t,
+                   const char *backend_id, struct gs_wall started)
+{
+    if (gs_run_event(run, t, "started",
+                     gs_task_event_started(backend_id, started)) < 0)
+        return -1;
+    if (t->kill_asked)
+        gs_run_stop(run, t);
+    return 0;
+}
+
+void gs_run_stop(struct gs_run *run, struct gs_task *t)
+{
+    struct gs_error err = {0};
+    struct gs_attempt_key key = gs_run_key(run, t);
+    if (run->backend->cancel(run->backend_self, &key, GS_REASON_CANCELLED,
+                             &err) == 0)
+        return;
+    gs_warn("cannot stop task %s yet: %s; trying again", t->id, err.text);
+    gs_run_mend_later(run);
+}
+
 int gs_run_conclude(struct gs_run *run, struct gs_task *t,
                     const struct gs_outcome *outcome)
 {
-    struct gs_verdict v;
     if (gs_run_event(run, t, "ended", gs_task_event_ended(outcome)) < 0)
         return -1;
     learn(run, t);
+    return gs_run_judge(run, t);
+}
+
+int gs_run_judge(struct gs_run *run, struct gs_task *t)
+{
+    struct gs_verdict v;
     gs_verdict(t, &run->retry, true, &v);
-    if (v.again && (run->draining || !restored(run, t)))
+    if (v.again && !restored(run, t))
         gs_verdict(t, &run->retry, false, &v);
     if (!v.again)
         return gs_run_finish(run, t, &v);
@@ -210,9 +268,7 @@ void gs_run_on_backend(void *arg, const struct gs_event *event)
     }
     if (event->state == GS_ATTEMPT_RUNNING) {
         if (t->state == GS_TASK_DISPATCHED)
-            gs_run_event(
-                run, t, "started",
-                gs_task_event_started(a->backend_id, event->outcome.started));
+            gs_run_started(run, t, a->backend_id, event->outcome.started);
         return;
     }
     struct gs_outcome outcome = event->outcome;

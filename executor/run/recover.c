@@ -16,23 +16,29 @@ static int replay_accepted(struct gs_run *run,
                            const cJSON *body, struct gs_error *err)
 {
     gs_auto_free char *text = NULL;
-    gs_auto_free char *secret = NULL;
     struct gs_task_spec spec;
     const char *adopted = NULL;
-    if (gs_store_get_spec(run->store, event->task, &text, &secret, err) < 0)
+    if (gs_store_get_spec(run->store, event->task, &text, NULL, err) < 0)
         return -1;
     gs_auto_json cJSON *json = gs_json_parse(text, strlen(text), err);
     if (!json || gs_task_spec_parse(json, &spec, err) < 0)
         return -1;
+    if (gs_table_find(run->table, spec.id) || strcmp(spec.id, event->task) != 0)
+        return gs_fail(err, GS_ERR_STATE, "task %s is there twice",
+                       event->task);
     struct gs_task *t = gs_task_create(&spec);
     gs_task_accept(t, body, event->time, event->seq);
     t->ready_since_ms = gs_mono_now().ms;
     gs_table_add(run->table, t);
     gs_json_string(body, "adopted", 128, &adopted, NULL);
-    struct gs_task *target =
-        adopted ? gs_table_find(run->table, adopted) : NULL;
-    if (target)
-        gs_table_adopt(run->table, t, target);
+    if (!adopted)
+        return 0;
+    struct gs_task *target = gs_table_find(run->table, adopted);
+    if (!target || target == t)
+        return gs_fail(err, GS_ERR_STATE,
+                       "task %s is answered with task %s, which is not there",
+                       t->id, adopted);
+    gs_table_adopt(run->table, t, target);
     return 0;
 }
 
@@ -69,19 +75,16 @@ static int settle_one(struct gs_run *run, struct gs_task *t,
     const struct gs_attempt *a = gs_task_attempt(t);
     if (a->state != GS_TASK_DISPATCHED && a->state != GS_TASK_RUNNING)
         /* It ended and the verdict was not written any more. */
-        return gs_run_conclude(run, t, &a->outcome);
+        return gs_run_judge(run, t);
     if (run->backend->find(run->backend_self, &key, &found, err) < 0)
         return -1;
     switch (found.state) {
     case GS_ATTEMPT_RUNNING:
-        if (t->state == GS_TASK_DISPATCHED &&
-            gs_run_event(run, t, "started",
-                         gs_task_event_started(found.backend_id,
-                                               found.outcome.started)) < 0)
-            return -1;
+        if (t->state == GS_TASK_DISPATCHED)
+            return gs_run_started(run, t, found.backend_id,
+                                  found.outcome.started);
         if (t->kill_asked)
-            return run->backend->cancel(run->backend_self, &key,
-                                        GS_REASON_CANCELLED, err);
+            gs_run_stop(run, t);
         return 0;
     case GS_ATTEMPT_ABSENT:
         if (t->state == GS_TASK_DISPATCHED) {
@@ -89,7 +92,9 @@ static int settle_one(struct gs_run *run, struct gs_task *t,
                 return -1;
             return t->kill_asked ? gs_run_cancel_pending(run, t) : 0;
         }
-        found.outcome.reason = GS_REASON_NONE;
+        /* It ran, and no trace of it is left. */
+        found.outcome = GS_OUTCOME_UNKNOWN;
+        found.outcome.ended = gs_wall_now();
         return gs_run_conclude(run, t, &found.outcome);
     case GS_ATTEMPT_LOST:
         found.outcome.reason = GS_REASON_NONE;
@@ -97,6 +102,28 @@ static int settle_one(struct gs_run *run, struct gs_task *t,
     default:
         return gs_run_conclude(run, t, &found.outcome);
     }
+}
+
+/* The pool may be smaller than it was: what can never run any more is said
+ * so, or it would wait for ever. */
+static int settle_pending(struct gs_run *run)
+{
+    size_t n = gs_table_n_pending(run->table);
+    gs_auto_free struct gs_task **todo = gs_calloc(n, sizeof *todo);
+    gs_table_pending(run->table, todo, n);
+    for (size_t i = 0; i < n; i++) {
+        struct gs_verdict v = {.state = GS_TASK_FAILED,
+                               .reason = GS_REASON_INFRASTRUCTURE,
+                               .exit_code = -1,
+                               .message = v.text,
+                               .retry_bytes = -1,
+                               .floor_bytes = todo[i]->floor_bytes};
+        gs_run_teach(run, todo[i]->process);
+        if (gs_run_never_fits(run, todo[i], v.text, sizeof v.text) &&
+            gs_run_finish(run, todo[i], &v) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int gs_run_recover(struct gs_run *run, struct gs_error *err)
@@ -115,5 +142,10 @@ int gs_run_recover(struct gs_run *run, struct gs_error *err)
                 *err = run->failure;
             return gs_wrap(err, "cannot find out about task %s", todo[i]->id);
         }
+    if (settle_pending(run) < 0) {
+        if (err)
+            *err = run->failure;
+        return -1;
+    }
     return 0;
 }

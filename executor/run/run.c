@@ -17,6 +17,7 @@
 
 enum {
     PATIENCE_MS = 5 * 60 * 1000,
+    SCRUB_MS = 2000, /* at most so often */
 };
 
 bool gs_run_id_is_valid(const char *id)
@@ -167,6 +168,7 @@ struct gs_run *gs_run_open(struct gs_loop *loop, const struct gs_config *config,
     run->config = config;
     run->id = gs_strdup(o->id);
     run->dir = gs_run_dir(config, o->id);
+    run->engine = gs_strdup(o->engine);
     run->opened = gs_mono_now();
     run->session = o->session ? gs_strdup(o->session)
                               : gs_format("%ld-%lld", (long)getpid(),
@@ -189,6 +191,7 @@ struct gs_run *gs_run_open(struct gs_loop *loop, const struct gs_config *config,
     note_meta(run, o);
     if (gs_store_commit(run->store, err) < 0)
         goto fail;
+    run->is_open = true;
     return run;
 fail:
     gs_run_close(run);
@@ -201,9 +204,11 @@ void gs_run_close(struct gs_run *run)
         return;
     gs_loop_cancel(run->loop, run->settle_timer);
     gs_loop_cancel(run->loop, run->again_timer);
+    gs_loop_cancel(run->loop, run->mend_timer);
+    gs_loop_cancel(run->loop, run->scrub_timer);
     if (run->backend_self)
         run->backend->close(run->backend_self);
-    if (run->store && !run->failed &&
+    if (run->is_open && !run->failed &&
         append_run_event(run, "closed", NULL) == 0)
         gs_store_commit(run->store, NULL);
     gs_store_close(run->store);
@@ -214,6 +219,7 @@ void gs_run_close(struct gs_run *run)
     free(run->intended);
     free(run->intended_bin);
     free(run->session);
+    free(run->engine);
     free(run->dir);
     free(run->id);
     free(run);
@@ -226,7 +232,9 @@ int gs_run_cancel_pending(struct gs_run *run, struct gs_task *t)
     struct gs_verdict v = {.state = GS_TASK_CANCELLED,
                            .reason = GS_REASON_CANCELLED,
                            .exit_code = -1,
-                           .message = "cancelled before it was started",
+                           .message = t->n_attempts
+                                          ? "cancelled before it was repeated"
+                                          : "cancelled before it was started",
                            .retry_bytes = -1,
                            .floor_bytes = t->floor_bytes};
     return gs_run_finish(run, t, &v);
@@ -235,9 +243,11 @@ int gs_run_cancel_pending(struct gs_run *run, struct gs_task *t)
 static int kill_task(struct gs_run *run, struct gs_task *t,
                      struct gs_error *err)
 {
-    struct gs_error ignored = {0};
-    if (t->kill_asked)
+    if (t->kill_asked) {
+        if (t->state == GS_TASK_RUNNING)
+            gs_run_stop(run, t);
         return GS_KILL_STOPPING;
+    }
     if (gs_run_event(run, t, "kill", cJSON_CreateObject()) < 0)
         goto broken;
     if (t->state == GS_TASK_PENDING) {
@@ -245,11 +255,8 @@ static int kill_task(struct gs_run *run, struct gs_task *t,
             goto broken;
         return GS_KILL_STOPPING;
     }
-    struct gs_attempt_key key = gs_run_key(run, t);
-    if (t->state == GS_TASK_RUNNING &&
-        run->backend->cancel(run->backend_self, &key, GS_REASON_CANCELLED,
-                             &ignored) < 0)
-        gs_warn("cannot stop task %s yet: %s", t->id, ignored.text);
+    if (t->state == GS_TASK_RUNNING)
+        gs_run_stop(run, t);
     return GS_KILL_STOPPING;
 broken:
     if (err)
@@ -271,17 +278,15 @@ int gs_run_kill(struct gs_run *run, const char *id, struct gs_error *err)
 
 int gs_run_kill_all(struct gs_run *run, struct gs_error *err)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        size_t n;
-        struct gs_task *const *set = pass ? gs_table_active(run->table, &n)
-                                          : gs_table_pending(run->table, &n);
-        gs_auto_free struct gs_task **todo = gs_calloc(n, sizeof *todo);
-        if (n)
-            memcpy(todo, set, n * sizeof *todo);
-        for (size_t i = 0; i < n; i++)
-            if (kill_task(run, todo[i], err) < 0)
-                return -1;
-    }
+    size_t n_active, n = gs_table_n_pending(run->table);
+    struct gs_task *const *active = gs_table_active(run->table, &n_active);
+    gs_auto_free struct gs_task **todo = gs_calloc(n + n_active, sizeof *todo);
+    gs_table_pending(run->table, todo, n);
+    for (size_t i = 0; i < n_active; i++)
+        todo[n++] = active[i];
+    for (size_t i = 0; i < n; i++)
+        if (kill_task(run, todo[i], err) < 0)
+            return -1;
     return 0;
 }
 
@@ -292,12 +297,34 @@ void gs_run_drain(struct gs_run *run)
 
 /* Settling */
 
+static void scrub_due(void *arg)
+{
+    struct gs_run *run = arg;
+    run->scrub_timer = NULL; /* the commit of this round scrubs */
+}
+
+static void scrub(struct gs_run *run)
+{
+    int64_t now = gs_mono_now().ms;
+    if (!gs_store_needs_scrub(run->store))
+        return;
+    if (now >= run->scrub_after.ms) {
+        gs_store_scrub(run->store);
+        run->scrub_after.ms = now + SCRUB_MS;
+    }
+    if (gs_store_needs_scrub(run->store) && !run->scrub_timer)
+        run->scrub_timer = gs_loop_timer(run->loop, SCRUB_MS, scrub_due, run);
+}
+
 int gs_run_commit(struct gs_run *run, struct gs_error *err)
 {
-    if (!run->failed && gs_store_commit(run->store, &run->failure) < 0)
-        run->failed = true;
-    if (!run->failed)
+    struct gs_error why = {0};
+    if (!run->failed && gs_store_commit(run->store, &why) < 0)
+        gs_run_broken(run, &why);
+    if (!run->failed) {
+        scrub(run);
         return 0;
+    }
     if (err)
         *err = run->failure;
     return -1;

@@ -18,7 +18,7 @@ enum {
 struct gs_run {
     struct gs_loop *loop;
     const struct gs_config *config;
-    char *id, *dir, *session;
+    char *id, *dir, *session, *engine;
     struct gs_store *store;
     struct gs_history *history; /* NULL: could not be opened, a warning */
     const struct gs_backend *backend;
@@ -33,11 +33,16 @@ struct gs_run {
     size_t recovered;
     struct gs_mono opened;
     bool adopt, draining, dirty; /* dirty: a decision may come out otherwise */
+    bool is_open;                /* recovered, and its opening is durable */
     bool failed;                 /* the store failed */
     struct gs_error failure;
     struct gs_timer *settle_timer; /* waits for more submits before packing */
     struct gs_timer *again_timer;  /* looks again while others hold room */
-    struct gs_task **intended;     /* durable intents to start */
+    struct gs_timer *mend_timer;   /* starts in doubt, failed cancels */
+    struct gs_timer *scrub_timer;  /* wiped secrets */
+    struct gs_mono hold_until;     /* nothing is placed before */
+    struct gs_mono scrub_after;
+    struct gs_task **intended; /* durable intents to start */
     int *intended_bin;
     size_t n_intended, intended_room;
 };
@@ -47,9 +52,20 @@ struct gs_run {
 int gs_run_event(struct gs_run *run, struct gs_task *task, const char *kind,
                  cJSON *body);
 
-/* The verdict on a task whose attempt has ended: again or final. */
+/* The store cannot be trusted any more; returns -1. */
+int gs_run_broken(struct gs_run *run, const struct gs_error *err);
+
+/* The attempt runs; what was asked to stop meanwhile is stopped. */
+int gs_run_started(struct gs_run *run, struct gs_task *task,
+                   const char *backend_id, struct gs_wall started);
+/* Asks the backend to end a running task, and again later if that fails. */
+void gs_run_stop(struct gs_run *run, struct gs_task *task);
+
+/* The attempt has ended: the event, and the verdict, again or final. */
 int gs_run_conclude(struct gs_run *run, struct gs_task *task,
                     const struct gs_outcome *outcome);
+/* Only the verdict, for an attempt whose end is in the log. */
+int gs_run_judge(struct gs_run *run, struct gs_task *task);
 /* A final state without an attempt's end (a pending task is killed). */
 int gs_run_finish(struct gs_run *run, struct gs_task *task,
                   const struct gs_verdict *verdict);
@@ -62,6 +78,15 @@ void gs_run_on_backend(void *arg, const struct gs_event *event);
 
 /* Decides, writes intents. */
 int gs_run_dispatch(struct gs_run *run);
+
+/* Looks later after starts in doubt and cancels that failed. */
+void gs_run_mend_later(struct gs_run *run);
+
+/* Reads what the history knows of a process, once. */
+void gs_run_teach(struct gs_run *run, const char *process);
+/* The figure, memory apart, that no machine of the pool has, if any. */
+bool gs_run_never_fits(const struct gs_run *run, const struct gs_task *task,
+                       char *why, size_t room);
 
 /* Rebuilds the table from the log and settles what was under way. */
 int gs_run_recover(struct gs_run *run, struct gs_error *err);

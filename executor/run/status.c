@@ -3,14 +3,17 @@
  */
 #include "run/status.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "schedule/schedule.h"
 
 enum {
-    MOST_TASKS = 8000, /* some 600 bytes each, far below the longest line */
+    MOST_BYTES = 10 * 1024 * 1024, /* of a poll, below the longest line */
+    TASK_BYTES = 640,              /* names, numbers and times of a task */
+    ATTEMPT_BYTES = 1152,          /* and of an attempt, at the most */
 };
 
 static void add_known(cJSON *o, const char *key, int64_t value)
@@ -154,54 +157,94 @@ cJSON *gs_status_run(struct gs_run *run, struct gs_error *err)
     return o;
 }
 
-static void add_status(cJSON *list, const struct gs_task *t)
+/* The length of a text in JSON, at the most. */
+static size_t json_bytes(const char *text)
 {
-    cJSON_AddItemToArray(list, gs_status_task(t));
+    size_t n = 0;
+    for (const char *p = text; p && *p; p++)
+        n += (unsigned char)*p < 0x20 ? 6 : *p == '"' || *p == '\\' ? 2 : 1;
+    return n;
+}
+
+static size_t told_bytes(const struct gs_task *task)
+{
+    const struct gs_task *t = task->target ? task->target : task;
+    return TASK_BYTES + json_bytes(task->id) + json_bytes(t->message) +
+           (task->target ? json_bytes(t->workdir) : 0) +
+           (size_t)t->n_attempts * ATTEMPT_BYTES;
+}
+
+/* What one poll tells: tasks by the order of their change. */
+struct telling {
+    cJSON *list;
+    int n;
+    size_t bytes;
+    int64_t last; /* sequence number of the last one told */
+};
+
+/* False when there is no room; tasks that changed by the same event go
+ * together, since the next poll begins after it. */
+static bool tell(struct telling *w, const struct gs_task *t)
+{
+    if (w->bytes > MOST_BYTES && t->seq != w->last)
+        return false;
+    cJSON_AddItemToArray(w->list, gs_status_task(t));
+    w->bytes += told_bytes(t);
+    w->last = t->seq;
+    w->n++;
+    return true;
+}
+
+static int by_change(const void *a, const void *b)
+{
+    const struct gs_task *x = *(const struct gs_task *const *)a;
+    const struct gs_task *y = *(const struct gs_task *const *)b;
+    return x->seq != y->seq ? (x->seq < y->seq ? -1 : 1) : strcmp(x->id, y->id);
 }
 
 /* The named ones, found by id and not by walking the whole run. */
-static int add_named(const struct gs_run *run, int64_t after, const cJSON *ids,
-                     cJSON *list)
+static bool tell_named(const struct gs_run *run, int64_t after,
+                       const cJSON *ids, struct telling *w)
 {
-    int n = 0;
-    for (const cJSON *c = ids->child; c && n < MOST_TASKS; c = c->next) {
+    size_t n = 0;
+    gs_auto_free const struct gs_task **found =
+        gs_calloc((size_t)cJSON_GetArraySize(ids), sizeof *found);
+    for (const cJSON *c = ids->child; c; c = c->next) {
         const struct gs_task *t =
             gs_table_find(gs_run_table(run), c->valuestring);
-        if (t && t->seq > after) {
-            add_status(list, t);
-            n++;
-        }
+        if (t && t->seq > after)
+            found[n++] = t;
     }
-    return n;
+    qsort(found, n, sizeof *found, by_change);
+    for (size_t i = 0; i < n; i++)
+        if ((i == 0 || found[i] != found[i - 1]) && !tell(w, found[i]))
+            return false;
+    return true;
+}
+
+static bool tell_all(const struct gs_run *run, int64_t after, struct telling *w)
+{
+    const struct gs_task *t = gs_table_changed_after(gs_run_table(run), after);
+    for (; t; t = t->seq_next)
+        if (!tell(w, t))
+            return false;
+    return true;
 }
 
 cJSON *gs_status_poll(const struct gs_run *run, int64_t after, const cJSON *ids)
 {
-    cJSON *list = cJSON_CreateArray();
-    int64_t sequence = gs_run_sequence(run);
-    int n = 0;
-    if (ids) {
-        n = add_named(run, after, ids, list);
-    } else {
-        const struct gs_task *t =
-            gs_table_changed_after(gs_run_table(run), after);
-        for (int64_t last = 0; t; t = t->seq_next) {
-            if (n >= MOST_TASKS && t->seq != last) {
-                sequence = last;
-                break;
-            }
-            add_status(list, t);
-            last = t->seq;
-            n++;
-        }
-    }
-    if (n == 0) {
-        cJSON_Delete(list);
+    if (gs_run_sequence(run) <= after)
+        return NULL;
+    struct telling w = {.list = cJSON_CreateArray()};
+    bool whole =
+        ids ? tell_named(run, after, ids, &w) : tell_all(run, after, &w);
+    if (w.n == 0) {
+        cJSON_Delete(w.list);
         return NULL;
     }
     cJSON *o = cJSON_CreateObject();
-    gs_json_add_int(o, "sequence", sequence);
-    cJSON_AddItemToObject(o, "tasks", list);
+    gs_json_add_int(o, "sequence", whole ? gs_run_sequence(run) : w.last);
+    cJSON_AddItemToObject(o, "tasks", w.list);
     cJSON_AddItemToObject(o, "counts", gs_status_counts(gs_run_table(run)));
     return o;
 }

@@ -1,6 +1,7 @@
 /*
  * submit: from a Task's JSON to an accepted task, or a reason why not.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 enum {
     TEACH_MOST = 512,
     STAMP_MOST = 1000,
+    WORK_MOST = 1000, /* tasks of one fingerprint that are looked at */
 };
 
 /* Size and time of every input, as one digest; NULL if one is missing. */
@@ -48,6 +50,8 @@ static void carry_over(const struct gs_run *run, const char *retry_of,
         retry_of ? gs_table_find(run->table, retry_of) : NULL;
     if (!old)
         return;
+    if (old->target)
+        old = old->target;
     t->floor_bytes = old->floor_bytes;
     t->n_oom = old->n_oom;
     t->n_lost = old->n_lost;
@@ -63,7 +67,7 @@ static void set_chromosome(struct gs_task *t)
     t->chromosome = gs_strdup(name);
 }
 
-static void teach(struct gs_run *run, const char *process)
+void gs_run_teach(struct gs_run *run, const char *process)
 {
     struct gs_error err = {0};
     if (run->history && !gs_model_knows(run->model, process) &&
@@ -72,29 +76,36 @@ static void teach(struct gs_run *run, const char *process)
         gs_warn("%s; predictions start afresh", err.text);
 }
 
-/* The figure that no machine of the pool has, if there is one. */
-static bool never_fits(struct gs_run *run, struct gs_task *t, char *why,
-                       size_t room)
+/* More memory than there is, and no earlier attempt says that less will do. */
+static bool memory_never_fits(const struct gs_run *run, const struct gs_task *t,
+                              char *why, size_t room)
 {
     const struct gs_resources *have = &run->largest, *want = &t->request;
     char a[32], b[32];
-    if (want->memory_bytes > have->memory_bytes) {
-        struct gs_question q = {t->process,          t->chromosome,
-                                t->input_bytes,      want->memory_bytes,
-                                t->memory_in_script, t->floor_bytes};
-        struct gs_predict_policy policy = run->predict;
-        policy.max_bytes = 0;
-        struct gs_estimate e = gs_predict(run->model, &q, &policy);
-        if (e.points == 0 || e.limit_bytes > have->memory_bytes) {
-            snprintf(why, room,
-                     "asks for %s of memory, but the largest machine of the "
-                     "pool has %s; lower the request (resourceLimits, "
-                     "mem_mb) or raise local.memory",
-                     gs_print_size(want->memory_bytes, a, sizeof a),
-                     gs_print_size(have->memory_bytes, b, sizeof b));
-            return true;
-        }
-    }
+    if (want->memory_bytes <= have->memory_bytes)
+        return false;
+    struct gs_question q = {t->process,          t->chromosome,
+                            t->input_bytes,      want->memory_bytes,
+                            t->memory_in_script, t->floor_bytes};
+    struct gs_predict_policy policy = run->predict;
+    policy.max_bytes = 0;
+    struct gs_estimate e = gs_predict(run->model, &q, &policy);
+    if (e.points > 0 && e.limit_bytes <= have->memory_bytes)
+        return false;
+    snprintf(why, room,
+             "asks for %s of memory, but the largest machine of the pool has "
+             "%s; lower the request (resourceLimits, mem_mb) or raise "
+             "local.memory",
+             gs_print_size(want->memory_bytes, a, sizeof a),
+             gs_print_size(have->memory_bytes, b, sizeof b));
+    return true;
+}
+
+bool gs_run_never_fits(const struct gs_run *run, const struct gs_task *t,
+                       char *why, size_t room)
+{
+    const struct gs_resources *have = &run->largest, *want = &t->request;
+    char a[32], b[32];
     if (want->cpus > have->cpus + 1e-6) {
         snprintf(why, room,
                  "asks for %g CPUs, but the largest machine of the pool has "
@@ -145,8 +156,8 @@ void gs_task_accept(struct gs_task *t, const cJSON *body, struct gs_wall time,
     gs_json_string(body, "session", 256, &session, NULL);
     gs_json_string(body, "inputs", 32, &stamp, NULL);
     gs_json_int(body, "floor_bytes", 0, GS_JSON_MAX_INT, &floor, NULL);
-    gs_json_int(body, "n_oom", 0, 1000, &n_oom, NULL);
-    gs_json_int(body, "n_lost", 0, 1000, &n_lost, NULL);
+    gs_json_int(body, "n_oom", 0, INT_MAX, &n_oom, NULL);
+    gs_json_int(body, "n_lost", 0, INT_MAX, &n_lost, NULL);
     snprintf(t->digest, sizeof t->digest, "%s", digest);
     free(t->session);
     t->session = gs_strdup(session);
@@ -163,9 +174,7 @@ void gs_task_accept(struct gs_task *t, const cJSON *body, struct gs_wall time,
 static bool worth_adopting(const struct gs_run *run, const struct gs_task *old,
                            const struct gs_task *t)
 {
-    return !old->target && old->fingerprint && old->input_stamp &&
-           strcmp(old->fingerprint, t->fingerprint) == 0 &&
-           strcmp(old->input_stamp, t->input_stamp) == 0 &&
+    return old->input_stamp && strcmp(old->input_stamp, t->input_stamp) == 0 &&
            (!old->session || strcmp(old->session, run->session) != 0) &&
            !old->kill_asked &&
            (old->state == GS_TASK_SUCCEEDED ||
@@ -179,11 +188,11 @@ static struct gs_task *adoptable(const struct gs_run *run,
 {
     if (!run->adopt || !t->fingerprint || !t->input_stamp || !run->recovered)
         return NULL;
-    struct gs_task *best = NULL;
-    for (struct gs_task *k = gs_table_oldest(run->table); k; k = k->seq_next)
+    struct gs_task *k = gs_table_same_work(run->table, t->fingerprint);
+    for (int i = 0; k && i < WORK_MOST; i++, k = k->same_work)
         if (worth_adopting(run, k, t))
-            best = k;
-    return best;
+            return k;
+    return NULL;
 }
 
 static int store_task(struct gs_run *run, struct gs_task *t, const cJSON *json,
@@ -252,17 +261,18 @@ static int accept(struct gs_run *run, const cJSON *json,
     t->ready_since_ms = gs_mono_now().ms;
     carry_over(run, spec->retry_of, t);
     set_chromosome(t);
-    teach(run, t->process);
+    gs_run_teach(run, t->process);
     if (t->fingerprint)
         t->input_stamp = stamp_inputs(spec);
     struct gs_task *target = adoptable(run, t);
-    if (!target && never_fits(run, t, why, room)) {
+    if (!target && (memory_never_fits(run, t, why, room) ||
+                    gs_run_never_fits(run, t, why, room))) {
         gs_task_destroy(t);
         return 0;
     }
     if (store_task(run, t, json, spec, target, err) < 0) {
         gs_task_destroy(t);
-        return -1;
+        return gs_run_broken(run, err);
     }
     gs_table_add(run->table, t);
     if (target) {

@@ -1,11 +1,17 @@
 /*
- * table: a khash by id, one list by time of change, and two dense sets
- * (pending, active) that tasks enter and leave as they change state.
+ * table: a khash by id and one by fingerprint, one list by time of change, a
+ * dense set of what is active, and the pending tasks in the order of their
+ * turn.
+ *
+ * `pending` is sorted by turn; a task that leaves makes its slot empty (the
+ * slot keeps its key, so that the array stays sorted), and the array is
+ * closed up when most of it is empty.
  */
 #include "run/table.h"
 
 #include <htslib/khash.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -16,23 +22,32 @@ struct set {
     size_t n, room;
 };
 
-struct alias {
-    struct gs_task *task, *target;
+struct slot {
+    double priority;
+    int64_t order;
+    struct gs_task *task; /* NULL: it has left */
+};
+
+struct queue {
+    struct slot *slots;
+    size_t first, end, room; /* slots before `first` are empty */
+    size_t n;                /* not empty */
 };
 
 struct gs_table {
     khash_t(task) * by_id;
+    khash_t(task) * by_work;
     struct gs_task *oldest, *newest;
-    struct set pending, active;
+    struct queue pending;
+    struct set active;
     size_t counts[GS_TASK_N_STATES];
-    struct alias *aliases;
-    size_t n_aliases;
 };
 
 struct gs_table *gs_table_create(void)
 {
     struct gs_table *t = gs_calloc(1, sizeof *t);
     t->by_id = kh_init(task);
+    t->by_work = kh_init(task);
     return t;
 }
 
@@ -45,18 +60,95 @@ void gs_table_destroy(struct gs_table *t)
         gs_task_destroy(k);
     }
     kh_destroy(task, t->by_id);
-    free(t->pending.items);
+    kh_destroy(task, t->by_work);
+    free(t->pending.slots);
     free(t->active.items);
-    free(t->aliases);
     free(t);
 }
 
-static struct set *set_of(struct gs_table *t, enum gs_task_state state)
+/* Pending tasks by turn */
+
+static bool before(const struct slot *x, const struct slot *y)
 {
-    return state == GS_TASK_PENDING        ? &t->pending
-           : gs_task_state_is_final(state) ? NULL
-                                           : &t->active;
+    return x->priority != y->priority ? x->priority > y->priority
+                                      : x->order < y->order;
 }
+
+/* The first slot that does not come before `key`. */
+static size_t place_of(const struct queue *q, const struct slot *key)
+{
+    size_t low = q->first, high = q->end;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (before(&q->slots[mid], key))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void close_up(struct queue *q)
+{
+    size_t to = 0;
+    for (size_t i = q->first; i < q->end; i++)
+        if (q->slots[i].task)
+            q->slots[to++] = q->slots[i];
+    q->first = 0;
+    q->end = to;
+}
+
+static void queue_add(struct queue *q, struct gs_task *task)
+{
+    struct slot slot = {task->priority, task->order, task};
+    size_t at = place_of(q, &slot);
+    if (at < q->end && !before(&slot, &q->slots[at])) {
+        q->slots[at].task = task; /* its own empty slot */
+    } else if (at == q->first && q->first > 0) {
+        q->slots[--q->first] = slot;
+    } else {
+        if (q->end == q->room) {
+            q->room = q->room ? q->room * 2 : 64;
+            q->slots = gs_realloc(q->slots, q->room * sizeof *q->slots);
+        }
+        memmove(q->slots + at + 1, q->slots + at,
+                (q->end - at) * sizeof *q->slots);
+        q->slots[at] = slot;
+        q->end++;
+    }
+    q->n++;
+}
+
+static void queue_remove(struct queue *q, const struct gs_task *task)
+{
+    struct slot key = {task->priority, task->order, NULL};
+    q->slots[place_of(q, &key)].task = NULL;
+    q->n--;
+    while (q->first < q->end && !q->slots[q->first].task)
+        q->first++;
+    if (q->end - q->first > 2 * q->n + 64)
+        close_up(q);
+    else if (q->first == q->end)
+        q->first = q->end = 0;
+}
+
+size_t gs_table_pending(const struct gs_table *t, struct gs_task **out,
+                        size_t room)
+{
+    size_t n = 0;
+    const struct queue *q = &t->pending;
+    for (size_t i = q->first; i < q->end && n < room; i++)
+        if (q->slots[i].task)
+            out[n++] = q->slots[i].task;
+    return n;
+}
+
+size_t gs_table_n_pending(const struct gs_table *t)
+{
+    return t->pending.n;
+}
+
+/* Active tasks */
 
 static void set_add(struct set *s, struct gs_task *task)
 {
@@ -74,6 +166,30 @@ static void set_remove(struct set *s, const struct gs_task *task)
     s->items[task->set_index] = last;
     last->set_index = task->set_index;
 }
+
+static bool is_active(enum gs_task_state state)
+{
+    return state == GS_TASK_DISPATCHED || state == GS_TASK_RUNNING;
+}
+
+static void enter(struct gs_table *t, struct gs_task *task)
+{
+    if (task->state == GS_TASK_PENDING)
+        queue_add(&t->pending, task);
+    else if (is_active(task->state))
+        set_add(&t->active, task);
+}
+
+static void leave(struct gs_table *t, struct gs_task *task,
+                  enum gs_task_state state)
+{
+    if (state == GS_TASK_PENDING)
+        queue_remove(&t->pending, task);
+    else if (is_active(state))
+        set_remove(&t->active, task);
+}
+
+/* The order of change */
 
 static void link_newest(struct gs_table *t, struct gs_task *task)
 {
@@ -98,6 +214,40 @@ static void unlink_task(struct gs_table *t, struct gs_task *task)
         t->newest = task->seq_prev;
 }
 
+static void add_work(struct gs_table *t, struct gs_task *task)
+{
+    int absent;
+    if (!task->fingerprint)
+        return;
+    khint_t k = kh_put(task, t->by_work, task->fingerprint, &absent);
+    task->same_work = absent ? NULL : kh_value(t->by_work, k);
+    kh_value(t->by_work, k) = task;
+}
+
+/* `task` is the newest of its work: it was added a moment ago. */
+static void remove_work(struct gs_table *t, struct gs_task *task)
+{
+    if (!task->fingerprint)
+        return;
+    khint_t k = kh_get(task, t->by_work, task->fingerprint);
+    if (k == kh_end(t->by_work) || kh_value(t->by_work, k) != task)
+        return;
+    if (task->same_work) {
+        kh_key(t->by_work, k) = task->same_work->fingerprint;
+        kh_value(t->by_work, k) = task->same_work;
+    } else {
+        kh_del(task, t->by_work, k);
+    }
+    task->same_work = NULL;
+}
+
+struct gs_task *gs_table_same_work(const struct gs_table *t,
+                                   const char *fingerprint)
+{
+    khint_t k = kh_get(task, t->by_work, fingerprint);
+    return k == kh_end(t->by_work) ? NULL : kh_value(t->by_work, k);
+}
+
 void gs_table_add(struct gs_table *t, struct gs_task *task)
 {
     int absent;
@@ -105,9 +255,8 @@ void gs_table_add(struct gs_table *t, struct gs_task *task)
     kh_value(t->by_id, k) = task;
     task->order = (int64_t)kh_size(t->by_id);
     t->counts[task->state]++;
-    struct set *s = set_of(t, task->state);
-    if (s)
-        set_add(s, task);
+    add_work(t, task);
+    enter(t, task);
     link_newest(t, task);
 }
 
@@ -124,10 +273,7 @@ size_t gs_table_size(const struct gs_table *t)
 
 size_t gs_table_count(const struct gs_table *t, enum gs_task_state state)
 {
-    size_t n = t->counts[state];
-    for (size_t i = 0; i < t->n_aliases; i++)
-        n += t->aliases[i].target->state == state;
-    return n;
+    return t->counts[state];
 }
 
 size_t gs_table_live(const struct gs_table *t)
@@ -136,28 +282,22 @@ size_t gs_table_live(const struct gs_table *t)
 }
 
 void gs_table_touch(struct gs_table *t, struct gs_task *task,
-                    enum gs_task_state before)
+                    enum gs_task_state was)
 {
-    if (!task->target && before != task->state) {
-        struct set *from = set_of(t, before), *to = set_of(t, task->state);
-        t->counts[before]--;
-        t->counts[task->state]++;
-        if (from != to) {
-            if (from)
-                set_remove(from, task);
-            if (to)
-                set_add(to, task);
+    if (was != task->state) {
+        t->counts[was] -= 1 + task->n_aliases;
+        t->counts[task->state] += 1 + task->n_aliases;
+        if (!is_active(was) || !is_active(task->state)) {
+            leave(t, task, was);
+            enter(t, task);
         }
     }
     unlink_task(t, task);
     link_newest(t, task);
-    for (size_t i = 0; i < t->n_aliases; i++) {
-        struct alias *a = &t->aliases[i];
-        if (a->target != task)
-            continue;
-        a->task->seq = task->seq;
-        unlink_task(t, a->task);
-        link_newest(t, a->task);
+    for (struct gs_task *a = task->aliases; a; a = a->next_alias) {
+        a->seq = task->seq;
+        unlink_task(t, a);
+        link_newest(t, a);
     }
 }
 
@@ -166,14 +306,14 @@ void gs_table_adopt(struct gs_table *t, struct gs_task *task,
 {
     while (target->target) /* one step to the one that really ran */
         target = target->target;
-    task->target = target;
+    leave(t, task, task->state);
+    remove_work(t, task);
     t->counts[task->state]--;
-    struct set *s = set_of(t, task->state);
-    if (s)
-        set_remove(s, task);
-    t->aliases =
-        gs_realloc(t->aliases, (t->n_aliases + 1) * sizeof *t->aliases);
-    t->aliases[t->n_aliases++] = (struct alias){task, target};
+    t->counts[target->state]++;
+    task->target = target;
+    task->next_alias = target->aliases;
+    target->aliases = task;
+    target->n_aliases++;
 }
 
 struct gs_task *gs_table_newest(const struct gs_table *t)
@@ -192,12 +332,6 @@ struct gs_task *gs_table_changed_after(const struct gs_table *t, int64_t seq)
     for (struct gs_task *k = t->newest; k && k->seq > seq; k = k->seq_prev)
         found = k;
     return found;
-}
-
-struct gs_task *const *gs_table_pending(const struct gs_table *t, size_t *n)
-{
-    *n = t->pending.n;
-    return t->pending.items;
 }
 
 struct gs_task *const *gs_table_active(const struct gs_table *t, size_t *n)

@@ -4,6 +4,8 @@
  */
 #include "run/task.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +97,8 @@ cJSON *gs_task_event_started(const char *backend_id, struct gs_wall started)
 {
     cJSON *o = cJSON_CreateObject();
     gs_json_add_string(o, "backend_id", backend_id);
-    gs_json_add_int(o, "started", started.ms);
+    if (started.ms > 0)
+        gs_json_add_int(o, "started", started.ms);
     return o;
 }
 
@@ -152,7 +155,16 @@ cJSON *gs_task_event_final(const struct gs_verdict *v)
 static int64_t body_int(const cJSON *body, const char *key, int64_t fallback)
 {
     const cJSON *v = gs_json_get(body, key);
-    return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : fallback;
+    return cJSON_IsNumber(v) && v->valuedouble >= -1 &&
+                   v->valuedouble <= (double)GS_JSON_MAX_INT
+               ? (int64_t)v->valuedouble
+               : fallback;
+}
+
+static int body_small(const cJSON *body, const char *key, int fallback)
+{
+    int64_t v = body_int(body, key, fallback);
+    return v <= INT_MAX ? (int)v : fallback;
 }
 
 static const char *body_text(const cJSON *body, const char *key)
@@ -190,8 +202,8 @@ static int apply_intent(struct gs_task *t, const cJSON *body,
         .why = gs_strdup(why),
     };
     a->grant = (struct gs_resources){
-        a->limit_bytes, cpus ? cpus->valuedouble : 1,
-        (int)body_int(body, "gpus", 0), body_int(body, "disk_bytes", 0)};
+        a->limit_bytes, cJSON_IsNumber(cpus) ? cpus->valuedouble : 1,
+        body_small(body, "gpus", 0), body_int(body, "disk_bytes", 0)};
     t->state = GS_TASK_DISPATCHED;
     return 0;
 }
@@ -233,8 +245,8 @@ static int apply_ended(struct gs_task *t, const cJSON *body,
     struct gs_outcome *r = &a->outcome;
     const char *message = body_text(body, "message");
     r->reason = body_reason(body);
-    r->exit_code = (int)body_int(body, "exit_code", -1);
-    r->signal = (int)body_int(body, "signal", 0);
+    r->exit_code = body_small(body, "exit_code", -1);
+    r->signal = body_small(body, "signal", 0);
     r->peak_bytes = body_int(body, "peak_bytes", -1);
     r->max_rss_bytes = body_int(body, "max_rss_bytes", -1);
     r->cpu_ms = body_int(body, "cpu_ms", -1);
@@ -243,8 +255,7 @@ static int apply_ended(struct gs_task *t, const cJSON *body,
     r->write_bytes = body_int(body, "write_bytes", -1);
     r->started.ms = body_int(body, "started", r->started.ms);
     r->ended.ms = body_int(body, "ended", time.ms);
-    strncat(r->message, message ? message : "",
-            sizeof r->message - 1 - strlen(r->message));
+    snprintf(r->message, sizeof r->message, "%s", message ? message : "");
     a->state = r->reason == GS_REASON_NONE        ? GS_TASK_LOST
                : r->reason == GS_REASON_CANCELLED ? GS_TASK_CANCELLED
                : r->reason == GS_REASON_EXIT && r->exit_code == 0
@@ -256,12 +267,14 @@ static int apply_ended(struct gs_task *t, const cJSON *body,
     return 0;
 }
 
+/* What the attempt that has just ended adds to the budgets. */
 static void count(struct gs_task *t)
 {
-    struct gs_attempt *a = gs_task_attempt(t);
-    if (a && a->outcome.reason == GS_REASON_OOM)
+    const struct gs_attempt *a = gs_task_attempt(t);
+    if (a->outcome.reason == GS_REASON_OOM)
         t->n_oom++;
-    else if (a && a->state == GS_TASK_LOST)
+    else if (a->state == GS_TASK_LOST ||
+             a->outcome.reason == GS_REASON_PREEMPTED)
         t->n_lost++;
 }
 
@@ -275,19 +288,30 @@ static int apply_again(struct gs_task *t, const cJSON *body,
     return 0;
 }
 
+static int final_state(const cJSON *body)
+{
+    const char *state = body_text(body, "state");
+    for (int s = GS_TASK_SUCCEEDED; s < GS_TASK_N_STATES; s++)
+        if (state && strcmp(state, gs_task_state_name(s)) == 0)
+            return s;
+    return -1;
+}
+
 static int apply_final(struct gs_task *t, const cJSON *body,
                        struct gs_wall time)
 {
-    const char *state = body_text(body, "state");
     const cJSON *retry = gs_json_get(body, "retry");
-    if (!gs_task_state_is_final(t->state) && t->n_attempts)
+    const struct gs_attempt *a = gs_task_attempt(t);
+    bool waited = t->state == GS_TASK_PENDING;
+    int state = final_state(body);
+    if (state < 0)
+        return -1;
+    if (!waited)
         count(t);
-    for (int s = GS_TASK_SUCCEEDED; s < GS_TASK_N_STATES; s++)
-        if (state && strcmp(state, gs_task_state_name(s)) == 0)
-            t->state = (enum gs_task_state)s;
+    t->state = (enum gs_task_state)state;
     t->reason = body_reason(body);
-    t->exit_code = (int)body_int(body, "exit_code", -1);
-    t->signal = (int)body_int(body, "signal", 0);
+    t->exit_code = body_small(body, "exit_code", -1);
+    t->signal = body_small(body, "signal", 0);
     free(t->message);
     t->message = gs_strdup(body_text(body, "message"));
     t->floor_bytes = body_int(body, "floor_bytes", t->floor_bytes);
@@ -296,8 +320,7 @@ static int apply_final(struct gs_task *t, const cJSON *body,
         t->retry_reason = body_reason(retry);
         t->retry_bytes = body_int(retry, "memory_bytes", -1);
     }
-    struct gs_attempt *a = gs_task_attempt(t);
-    t->ended = a && a->outcome.ended.ms ? a->outcome.ended : time;
+    t->ended = !waited && a->outcome.ended.ms ? a->outcome.ended : time;
     return 0;
 }
 
@@ -309,33 +332,54 @@ static int apply_kill(struct gs_task *t, const cJSON *body, struct gs_wall time)
     return 0;
 }
 
+/* The states in which an event may come. With OPEN or ENDED, a task that is
+ * under way also needs its attempt to be so. */
+enum {
+    PENDING = 1,
+    DISPATCHED = 2,
+    RUNNING = 4,
+    UNDER_WAY = DISPATCHED | RUNNING,
+    LIVE = PENDING | UNDER_WAY,
+    OPEN = 8,
+    ENDED = 16,
+};
+
+static const struct {
+    const char *kind;
+    int from;
+    int (*apply)(struct gs_task *, const cJSON *, struct gs_wall);
+} kinds[] = {
+    {"intent", PENDING, apply_intent},
+    {"withdrawn", DISPATCHED | OPEN, apply_withdrawn},
+    {"started", DISPATCHED | OPEN, apply_started},
+    {"ended", UNDER_WAY | OPEN, apply_ended},
+    {"again", UNDER_WAY | ENDED, apply_again},
+    {"final", LIVE | ENDED, apply_final},
+    {"kill", LIVE, apply_kill},
+};
+
+static bool may_come(const struct gs_task *t, int from)
+{
+    if (gs_task_state_is_final(t->state) || !(from & (1 << t->state)))
+        return false;
+    if (t->state == GS_TASK_PENDING)
+        return true;
+    bool ended = gs_task_state_is_final(gs_task_attempt(t)->state);
+    return !(from & (ended ? OPEN : ENDED));
+}
+
 int gs_task_apply(struct gs_task *t, const char *kind, const cJSON *body,
                   struct gs_wall time, int64_t seq, struct gs_error *err)
 {
-    enum { PENDING = 1, DISPATCHED = 2, RUNNING = 4, LIVE = 7 };
-    static const struct {
-        const char *kind;
-        int from;
-        int (*apply)(struct gs_task *, const cJSON *, struct gs_wall);
-    } table[] = {
-        {"intent", PENDING, apply_intent},
-        {"withdrawn", DISPATCHED, apply_withdrawn},
-        {"started", DISPATCHED | RUNNING, apply_started},
-        {"ended", DISPATCHED | RUNNING, apply_ended},
-        {"again", DISPATCHED | RUNNING, apply_again},
-        {"final", LIVE, apply_final},
-        {"kill", LIVE, apply_kill},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(kind, table[i].kind) != 0)
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i].kind) != 0)
             continue;
-        int now = gs_task_state_is_final(t->state) ? 0 : 1 << t->state;
-        if (!(table[i].from & now))
+        if (!may_come(t, kinds[i].from) || kinds[i].apply(t, body, time) < 0)
             return gs_fail(err, GS_ERR_STATE,
                            "event '%s' does not fit task %s, which is %s", kind,
                            t->id, gs_task_state_name(t->state));
         t->seq = seq;
-        return table[i].apply(t, body, time);
+        return 0;
     }
     return gs_fail(err, GS_ERR_STATE, "unknown event '%s' of task %s", kind,
                    t->id);

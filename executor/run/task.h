@@ -9,6 +9,9 @@
  *   pending → dispatched (intent) → running (started) → final
  *   dispatched → pending (withdrawn: certainly not started)
  *   dispatched, running → pending (again: repeated inside)
+ *
+ * `again`, and `final` of a task under way, follow the `ended` of its attempt
+ * in the same transaction.
  */
 #ifndef GS_RUN_TASK_H
 #define GS_RUN_TASK_H
@@ -84,6 +87,9 @@ struct gs_task {
 
     /* owned by the table (run/table.h) */
     struct gs_task *seq_prev, *seq_next;
+    struct gs_task *aliases, *next_alias; /* those answered with this one */
+    size_t n_aliases;
+    struct gs_task *same_work; /* older, with the same fingerprint */
     size_t set_index;
     int64_t order;
     int64_t ready_since_ms; /* monotonic */
@@ -103,6 +109,7 @@ struct gs_attempt *gs_task_attempt(const struct gs_task *task);
 /* Bodies of events; the caller deletes. */
 cJSON *gs_task_event_intent(const struct gs_task *task,
                             const struct gs_attempt *attempt);
+/* A `started` of 0 is not known: the event's own time is taken. */
 cJSON *gs_task_event_started(const char *backend_id, struct gs_wall started);
 cJSON *gs_task_event_ended(const struct gs_outcome *outcome);
 cJSON *gs_task_event_again(enum gs_reason reason, int64_t floor_bytes);

@@ -32,8 +32,8 @@ struct gs_history *gs_history_open(const char *path, struct gs_error *err)
         sqlite3_prepare_v3(
             h->db,
             "SELECT chromosome,input_bytes,peak_bytes,wall_ms,reason FROM"
-            " observation WHERE process=? AND peak_bytes IS NOT NULL"
-            " ORDER BY time_ms DESC LIMIT ?",
+            " (SELECT * FROM observation WHERE process=? AND peak_bytes"
+            " IS NOT NULL ORDER BY time_ms DESC LIMIT ?) ORDER BY time_ms",
             -1, SQLITE_PREPARE_PERSISTENT, &h->read, NULL) != SQLITE_OK) {
         gs_db_fail(h->db, err, GS_ERR_STATE, "history %s", path);
         gs_history_close(h);
@@ -94,6 +94,7 @@ int gs_history_teach(struct gs_history *h, const char *process, int most,
     int rc;
     gs_db_bind_text(st, 1, process);
     sqlite3_bind_int(st, 2, most);
+    gs_model_note(model, process);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         const char *reason = (const char *)sqlite3_column_text(st, 4);
         struct gs_observation seen = {

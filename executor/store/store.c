@@ -28,6 +28,7 @@ enum {
     BUSY_MS = 5000,
     LOCK_TRIES = 100, /* a reader holds the lock for microseconds */
     LOCK_PAUSE_US = 10000,
+    BALLAST_TRY_MS = 1000,
 };
 
 enum statement {
@@ -38,6 +39,8 @@ enum statement {
     PUT_SECRET,
     WIPE_SECRET,
     SET_META,
+    GET_SPEC,
+    GET_SECRET,
     N_STATEMENTS,
 };
 
@@ -52,6 +55,8 @@ static const char *const statement_sql[N_STATEMENTS] = {
     [PUT_SECRET] = "INSERT OR REPLACE INTO secret VALUES(?,?)",
     [WIPE_SECRET] = "DELETE FROM secret WHERE task=?",
     [SET_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+    [GET_SPEC] = "SELECT body FROM spec WHERE task=?",
+    [GET_SECRET] = "SELECT body FROM secret WHERE task=?",
 };
 
 struct gs_store {
@@ -62,7 +67,10 @@ struct gs_store {
     int lock_fd;
     bool open_txn;
     bool broken; /* this transaction cannot be committed any more */
-    bool full;   /* the ballast is gone */
+    struct gs_error why;
+    bool full;  /* the ballast is gone */
+    bool wiped; /* secrets whose bytes may be in the write-ahead log */
+    struct gs_mono ballast_tried;
 };
 
 static int take_lock(struct gs_store *s, struct gs_error *err)
@@ -134,6 +142,8 @@ struct gs_store *gs_store_open(const char *dir, struct gs_error *err)
     if (open_database(s, err) < 0)
         goto fail;
     s->full = !lay_ballast(s);
+    s->wiped = true; /* what a crash has left in the write-ahead log */
+    gs_store_scrub(s);
     return s;
 fail:
     gs_store_close(s);
@@ -146,6 +156,8 @@ void gs_store_close(struct gs_store *s)
         return;
     if (s->db) {
         gs_store_rollback(s);
+        if (s->wiped)
+            gs_store_scrub(s);
         for (int i = 0; i < N_STATEMENTS; i++)
             sqlite3_finalize(s->st[i]);
         sqlite3_close(s->db);
@@ -181,15 +193,29 @@ bool gs_store_is_live(const char *dir)
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* The failure that broke the transaction, for whoever asks later. */
+static int failed(const struct gs_store *s, struct gs_error *err)
+{
+    if (err)
+        *err = s->why;
+    return -1;
+}
+
+static int breaks(struct gs_store *s, struct gs_error *err, const char *what)
+{
+    s->broken = true;
+    gs_db_fail(s->db, &s->why, GS_ERR_STATE, "%s in %s", what, s->dir);
+    return failed(s, err);
+}
+
 static int begin(struct gs_store *s, struct gs_error *err)
 {
     if (s->broken)
-        return gs_fail(err, GS_ERR_STATE,
-                       "the open transaction has failed and was not ended");
+        return failed(s, err);
     if (s->open_txn)
         return 0;
     if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        return gs_db_fail(s->db, err, GS_ERR_STATE, "cannot begin");
+        return breaks(s, err, "cannot begin to write the run");
     s->open_txn = true;
     return 0;
 }
@@ -197,11 +223,7 @@ static int begin(struct gs_store *s, struct gs_error *err)
 static int step(struct gs_store *s, enum statement which, struct gs_error *err)
 {
     int rc = sqlite3_step(s->st[which]);
-    int result = 0;
-    if (rc != SQLITE_DONE) {
-        s->broken = true;
-        result = gs_db_fail(s->db, err, GS_ERR_STATE, "cannot write the run");
-    }
+    int result = rc == SQLITE_DONE ? 0 : breaks(s, err, "cannot write the run");
     sqlite3_reset(s->st[which]);
     sqlite3_clear_bindings(s->st[which]);
     return result;
@@ -292,7 +314,10 @@ int gs_store_put_spec(struct gs_store *s, const char *task, const char *spec,
 int gs_store_wipe_secret(struct gs_store *s, const char *task,
                          struct gs_error *err)
 {
-    return put_pair(s, WIPE_SECRET, task, NULL, err);
+    if (put_pair(s, WIPE_SECRET, task, NULL, err) < 0)
+        return -1;
+    s->wiped = s->wiped || sqlite3_changes(s->db) > 0;
+    return 0;
 }
 
 int gs_store_set_meta(struct gs_store *s, const char *key, const char *value,
@@ -308,10 +333,10 @@ static int try_commit(struct gs_store *s)
 
 int gs_store_commit(struct gs_store *s, struct gs_error *err)
 {
+    if (s->broken)
+        return failed(s, err);
     if (!s->open_txn)
         return 0;
-    if (s->broken)
-        return gs_fail(err, GS_ERR_STATE, "the transaction has failed");
     int rc = try_commit(s);
     if (rc != SQLITE_OK && !s->full && !sqlite3_get_autocommit(s->db)) {
         gs_warn("run folder %s: no room to write; giving up the ballast "
@@ -321,13 +346,28 @@ int gs_store_commit(struct gs_store *s, struct gs_error *err)
         s->full = true;
         rc = try_commit(s);
     }
-    if (rc != SQLITE_OK) {
-        s->broken = true;
-        return gs_db_fail(s->db, err, GS_ERR_STATE,
-                          "cannot write the run in %s", s->dir);
-    }
+    if (rc != SQLITE_OK)
+        return breaks(s, err, "cannot write the run");
     s->open_txn = false;
     return 0;
+}
+
+bool gs_store_needs_scrub(const struct gs_store *s)
+{
+    return s->wiped && !s->open_txn;
+}
+
+void gs_store_scrub(struct gs_store *s)
+{
+    int frames = -1;
+    if (s->open_txn)
+        return;
+    sqlite3_busy_timeout(s->db, 0);
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                  &frames, NULL) == SQLITE_OK &&
+        frames == 0)
+        s->wiped = false;
+    sqlite3_busy_timeout(s->db, BUSY_MS);
 }
 
 void gs_store_rollback(struct gs_store *s)
@@ -336,6 +376,7 @@ void gs_store_rollback(struct gs_store *s)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->open_txn = false;
     s->broken = false;
+    s->why = (struct gs_error){0};
 }
 
 bool gs_store_dirty(const struct gs_store *s)
@@ -345,18 +386,19 @@ bool gs_store_dirty(const struct gs_store *s)
 
 bool gs_store_is_full(struct gs_store *s)
 {
-    if (s->full && lay_ballast(s))
-        s->full = false;
+    struct gs_mono now = gs_mono_now();
+    if (!s->full || now.ms < s->ballast_tried.ms + BALLAST_TRY_MS)
+        return s->full;
+    s->full = !lay_ballast(s);
+    s->ballast_tried = now;
     return s->full;
 }
 
-static int get_one(struct gs_store *s, const char *sql, const char *task,
+static int get_one(struct gs_store *s, enum statement which, const char *task,
                    char **out, struct gs_error *err)
 {
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st = s->st[which];
     *out = NULL;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK)
-        return gs_db_fail(s->db, err, GS_ERR_STATE, "cannot read the run");
     gs_db_bind_text(st, 1, task);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
@@ -365,20 +407,20 @@ static int get_one(struct gs_store *s, const char *sql, const char *task,
         rc == SQLITE_ROW || rc == SQLITE_DONE
             ? 0
             : gs_db_fail(s->db, err, GS_ERR_STATE, "cannot read the run");
-    sqlite3_finalize(st);
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
     return result;
 }
 
 int gs_store_get_spec(struct gs_store *s, const char *task, char **spec,
                       char **secret, struct gs_error *err)
 {
-    if (get_one(s, "SELECT body FROM spec WHERE task=?", task, spec, err) < 0)
+    if (get_one(s, GET_SPEC, task, spec, err) < 0)
         return -1;
     if (!*spec)
         return gs_fail(err, GS_ERR_NOTFOUND, "task %s is not in the store",
                        task);
-    if (get_one(s, "SELECT body FROM secret WHERE task=?", task, secret, err) <
-        0) {
+    if (secret && get_one(s, GET_SECRET, task, secret, err) < 0) {
         free(*spec);
         *spec = NULL;
         return -1;

@@ -81,8 +81,14 @@ int gs_store_put_attempt(struct gs_store *store,
 int gs_store_put_spec(struct gs_store *store, const char *task,
                       const char *spec, const char *secret,
                       struct gs_error *err);
+/* The row goes with the next commit, its bytes with the next scrub. */
 int gs_store_wipe_secret(struct gs_store *store, const char *task,
                          struct gs_error *err);
+/* True while the write-ahead log may still hold bytes of wiped secrets. */
+bool gs_store_needs_scrub(const struct gs_store *store);
+/* Empties the write-ahead log, outside of a transaction. Does not wait for
+ * readers: they may make it impossible for now, which is no error. */
+void gs_store_scrub(struct gs_store *store);
 
 /* GS_ERR_FULL when the disk is full: the ballast file is then given up once
  * and the commit is tried again, so that the end can still be written. */
@@ -94,7 +100,8 @@ bool gs_store_dirty(const struct gs_store *store);
  * again: no new task may be accepted. */
 bool gs_store_is_full(struct gs_store *store);
 
-/* Reads back; *spec and *secret (NULL if none) are the caller's to free. */
+/* Reads back; *spec and *secret (NULL if none) are the caller's to free. A
+ * NULL `secret` leaves it alone. */
 int gs_store_get_spec(struct gs_store *store, const char *task, char **spec,
                       char **secret, struct gs_error *err);
 
