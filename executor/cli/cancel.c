@@ -22,6 +22,7 @@
 enum {
     LOOK_MS = 100,
     WAIT_MS = 60 * 1000,
+    FEW = 64,
 };
 
 struct wanted {
@@ -56,6 +57,14 @@ static void add_task(void *arg, const struct gs_row *row)
     w->was_final = is_final(row->state);
 }
 
+static bool is_chosen(const struct cancel *c, const char *id)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->tasks[i].id, id) == 0)
+            return true;
+    return false;
+}
+
 static int choose(struct cancel *c, const struct gs_cli_args *args,
                   struct gs_error *err)
 {
@@ -66,7 +75,10 @@ static int choose(struct cancel *c, const struct gs_cli_args *args,
     for (int i = 0; i < args->n_operands; i++) {
         gs_auto_free char *id =
             gs_view_find_task(c->view, args->operands[i], err);
-        if (!id || gs_view_task(c->view, id, add_task, c, err) < 0)
+        if (!id)
+            return -1;
+        if (!is_chosen(c, id) &&
+            gs_view_task(c->view, id, add_task, c, err) < 0)
             return -1;
     }
     return 0;
@@ -96,27 +108,37 @@ static int drop_request(struct cancel *c, bool all, struct gs_error *err)
     return 0;
 }
 
-static void update(void *arg, const struct gs_row *row)
+static int by_id(const void *a, const void *b)
 {
-    struct wanted *w = arg;
-    snprintf(w->state, sizeof w->state, "%s", row->state);
+    const struct wanted *x = a, *y = b;
+    return strcmp(x->id, y->id);
 }
 
-/* How many are not final yet, -1: failed. */
+static void update(void *arg, const struct gs_row *row)
+{
+    struct cancel *c = arg;
+    struct wanted key = {.id = (char *)row->id};
+    struct wanted *w = bsearch(&key, c->tasks, c->n, sizeof *c->tasks, by_id);
+    if (w)
+        snprintf(w->state, sizeof w->state, "%s", row->state);
+}
+
+/* How many are not final yet, -1: failed. Many are read in one pass over the
+ * run, few one by one. */
 static int still_open(struct cancel *c, struct gs_error *err)
 {
-    int n = 0;
-    if (gs_view_refresh(c->view, err) < 0)
-        return -1;
-    for (size_t i = 0; i < c->n; i++) {
-        if (!is_final(c->tasks[i].state) &&
-            gs_view_task(c->view, c->tasks[i].id, update, &c->tasks[i], err) <
-                0)
-            return -1;
-        n += !is_final(c->tasks[i].state);
+    static const struct gs_filter all = {0};
+    int n = 0, rc = gs_view_refresh(c->view, err) < 0 ? -1 : 0;
+    if (rc == 0 && c->n > FEW)
+        rc = gs_view_tasks(c->view, &all, update, c, err);
+    for (size_t i = 0; rc == 0 && i < c->n; i++) {
+        const struct wanted *w = &c->tasks[i];
+        if (c->n <= FEW && !is_final(w->state))
+            rc = gs_view_task(c->view, w->id, update, c, err);
+        n += !is_final(w->state);
     }
     gs_view_rest(c->view);
-    return n;
+    return rc < 0 ? -1 : n;
 }
 
 static int wait_until_final(struct cancel *c, struct gs_error *err)
@@ -185,6 +207,8 @@ static int cancel(struct cancel *c, const struct gs_cli_args *args,
     if (!c->view || choose(c, args, err) < 0)
         return -1;
     gs_view_rest(c->view);
+    if (c->n)
+        qsort(c->tasks, c->n, sizeof *c->tasks, by_id);
     for (size_t i = 0; i < c->n; i++)
         open += !c->tasks[i].was_final;
     if (open > 0 && !gs_store_is_live(c->run.dir))

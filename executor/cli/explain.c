@@ -160,6 +160,7 @@ static void print_head(const struct explain *x)
     line("Message", text_of(x->task, "message"));
     line("Waits for", x->waiting);
     line("Adopted", adopted);
+    line("Repeats", text_of(x->spec, "retry_of"));
     line("Work folder", text_of(x->spec, "workdir"));
 }
 

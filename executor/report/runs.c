@@ -21,8 +21,8 @@ static int64_t changed_ms(const char *dir, const char *file)
 {
     struct stat st;
     gs_auto_free char *path = gs_format("%s/%s", dir, file);
-    if (stat(path, &st) < 0)
-        return -1;
+    if (stat(path, &st) < 0 || st.st_size == 0)
+        return -1; /* a reader makes an empty log beside the store */
     return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 

@@ -106,7 +106,7 @@ char *gs_view_find_task(struct gs_view *view, const char *which,
 {
     static const char *const ways[] = {
         "SELECT id FROM task WHERE id = ?1",
-        "SELECT id FROM task WHERE name = ?1 ORDER BY seq DESC LIMIT 2",
+        "SELECT id FROM seen WHERE name = ?1 ORDER BY first_seq DESC LIMIT 1",
         "SELECT id FROM task WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2",
     };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -122,8 +122,8 @@ char *gs_view_find_task(struct gs_view *view, const char *which,
         if (several) {
             gs_cleanup_free(&id);
             gs_fail(err, GS_ERR_NOTFOUND,
-                    "several tasks are called or begin with '%s'; use the id, "
-                    "'genosched tasks' lists them",
+                    "the ids of several tasks begin with '%s'; write more of "
+                    "it, 'genosched tasks' lists them",
                     which);
             return NULL;
         }
