@@ -38,7 +38,7 @@ static void on_term(void *arg, int fd)
 {
     struct signalfd_siginfo info;
     if (read(fd, &info, sizeof info) == (ssize_t)sizeof info)
-        gs_server_engine_gone(arg, "ended by SIGTERM");
+        gs_server_terminate(arg);
 }
 
 /* Protocol lines go to a private copy of stdout; whatever a library might

@@ -1,7 +1,7 @@
 /*
  * rpc: see the header. Input is bounded by GS_RPC_MAX_LINE; while the engine
- * does not read its replies (more than OUT_PAUSE bytes wait), no input is
- * taken, so that output is bounded too.
+ * does not read its replies (more than OUT_PAUSE bytes wait), no line is
+ * served, so that output is bounded too: by that and one reply.
  */
 #include "protocol/rpc.h"
 
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,17 +28,20 @@ struct gs_rpc {
     struct gs_rpc_handler handler;
     int in_fd, out_fd;
     struct gs_watch *in_watch, *out_watch;
-    kstring_t in;     /* the unfinished line */
+    struct gs_timer *resume; /* lines were left in `in` */
+    kstring_t in;     /* read and not served: lines, then a part of one */
+    size_t in_seen;   /* up to here `in` holds no line feed */
     kstring_t queued; /* not yet allowed to leave */
     kstring_t out;    /* allowed to leave */
     size_t out_sent;
     char **queued_ids; /* of the replies in `queued` */
     size_t n_queued, queued_room;
     bool skipping; /* inside a line that is too long */
-    bool ended;
+    bool ended, told_end;
 };
 
 static void on_readable(void *arg, int fd);
+static void serve_lines(struct gs_rpc *rpc);
 static void forget_queued(struct gs_rpc *rpc);
 
 struct gs_rpc *gs_rpc_create(struct gs_loop *loop, int in_fd, int out_fd,
@@ -58,6 +62,7 @@ void gs_rpc_destroy(struct gs_rpc *rpc)
         return;
     gs_loop_unwatch(rpc->loop, rpc->in_watch);
     gs_loop_unwatch(rpc->loop, rpc->out_watch);
+    gs_loop_cancel(rpc->loop, rpc->resume);
     forget_queued(rpc);
     free(rpc->queued_ids);
     ks_free(&rpc->in);
@@ -152,46 +157,81 @@ void gs_rpc_fail_error(struct gs_rpc *rpc, const char *id,
 
 /* Output */
 
+static size_t backlog(const struct gs_rpc *rpc)
+{
+    return rpc->queued.l + rpc->out.l - rpc->out_sent;
+}
+
+bool gs_rpc_is_full(const struct gs_rpc *rpc)
+{
+    return backlog(rpc) > OUT_PAUSE;
+}
+
+static void on_resume(void *arg)
+{
+    struct gs_rpc *rpc = arg;
+    rpc->resume = NULL;
+    serve_lines(rpc);
+}
+
 static void pause_input(struct gs_rpc *rpc)
 {
-    bool full = rpc->out.l - rpc->out_sent > OUT_PAUSE;
+    bool full = gs_rpc_is_full(rpc);
     if (full && rpc->in_watch) {
         gs_loop_unwatch(rpc->loop, rpc->in_watch);
         rpc->in_watch = NULL;
     } else if (!full && !rpc->in_watch && !rpc->ended) {
         rpc->in_watch = gs_loop_watch(rpc->loop, rpc->in_fd, on_readable, rpc);
     }
+    if (!full && rpc->in_seen < rpc->in.l && !rpc->resume)
+        rpc->resume = gs_loop_timer(rpc->loop, 0, on_resume, rpc);
 }
 
-/* Writes what the pipe takes. Returns false when nothing more can go now. */
-static bool push(struct gs_rpc *rpc, int wait_ms)
+/* Gives room back: what is sent goes, so that the buffer does not creep. */
+static void close_up(struct gs_rpc *rpc)
+{
+    if (rpc->out_sent < rpc->out.l && rpc->out_sent < OUT_PAUSE / 4)
+        return;
+    memmove(rpc->out.s, rpc->out.s + rpc->out_sent, rpc->out.l - rpc->out_sent);
+    rpc->out.l -= rpc->out_sent;
+    rpc->out_sent = 0;
+    if (rpc->out.l == 0 && rpc->out.m > OUT_PAUSE)
+        ks_free(&rpc->out);
+}
+
+/* Writes what the pipe takes until `until`. Returns false when nothing more
+ * can go now. */
+static bool push(struct gs_rpc *rpc, struct gs_mono until)
 {
     while (rpc->out_sent < rpc->out.l) {
         struct pollfd p = {.fd = rpc->out_fd, .events = POLLOUT};
-        if (poll(&p, 1, wait_ms) <= 0)
+        int64_t wait_ms = until.ms - gs_mono_now().ms;
+        if (poll(&p, 1, wait_ms > 0 ? (int)wait_ms : 0) <= 0)
             return false;
         size_t left = rpc->out.l - rpc->out_sent;
         ssize_t n = write(rpc->out_fd, rpc->out.s + rpc->out_sent,
                           left < WRITE_BYTES ? left : WRITE_BYTES);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
-        if (n < 0) { /* the reader is gone; end of input will follow */
-            rpc->out.l = rpc->out_sent = 0;
-            return true;
-        }
-        rpc->out_sent += (size_t)n;
+        /* An error: the reader is gone; end of input will follow. */
+        rpc->out_sent = n < 0 ? rpc->out.l : rpc->out_sent + (size_t)n;
     }
-    rpc->out.l = rpc->out_sent = 0;
-    if (rpc->out.m > OUT_PAUSE)
-        ks_free(&rpc->out);
     return true;
+}
+
+static bool push_now(struct gs_rpc *rpc)
+{
+    bool all = push(rpc, (struct gs_mono){0});
+    if (rpc->out.l)
+        close_up(rpc);
+    return all;
 }
 
 static void on_writable(void *arg, int fd)
 {
     struct gs_rpc *rpc = arg;
     (void)fd;
-    if (push(rpc, 0)) {
+    if (push_now(rpc)) {
         gs_loop_unwatch(rpc->loop, rpc->out_watch);
         rpc->out_watch = NULL;
     }
@@ -228,9 +268,7 @@ void gs_rpc_flush(struct gs_rpc *rpc)
         if (rpc->queued.m > OUT_PAUSE)
             ks_free(&rpc->queued);
     }
-    if (rpc->out.l == rpc->out_sent || rpc->out_watch)
-        return;
-    if (!push(rpc, 0))
+    if (rpc->out.l > rpc->out_sent && !rpc->out_watch && !push_now(rpc))
         rpc->out_watch =
             gs_loop_watch_write(rpc->loop, rpc->out_fd, on_writable, rpc);
     pause_input(rpc);
@@ -238,7 +276,7 @@ void gs_rpc_flush(struct gs_rpc *rpc)
 
 void gs_rpc_drain(struct gs_rpc *rpc, int wait_ms)
 {
-    push(rpc, wait_ms);
+    push(rpc, (struct gs_mono){gs_mono_now().ms + wait_ms});
 }
 
 /* Input */
@@ -281,45 +319,70 @@ static void line(struct gs_rpc *rpc, const char *text, size_t len)
 
 static void too_long(struct gs_rpc *rpc)
 {
-    rpc->skipping = true;
-    ks_free(&rpc->in);
     gs_rpc_fail(rpc, NULL, GS_RPC_PARSE,
                 "a line longer than 16 MiB was thrown away; send fewer tasks "
                 "in one submit",
                 NULL);
 }
 
-/* One part of a line, `done` when the line feed follows. */
-static void part(struct gs_rpc *rpc, const char *text, size_t len, bool done)
+/* One whole line, without its line feed. */
+static void whole(struct gs_rpc *rpc, const char *text, size_t len)
 {
-    if (!rpc->skipping && rpc->in.l + len > GS_RPC_MAX_LINE)
+    if (rpc->skipping)
+        rpc->skipping = false; /* the end of the long one */
+    else if (len > GS_RPC_MAX_LINE)
         too_long(rpc);
-    if (rpc->skipping) {
-        rpc->skipping = !done;
-        return;
-    }
-    if (!done) {
-        add(&rpc->in, text, len);
-    } else if (rpc->in.l) {
-        add(&rpc->in, text, len);
-        line(rpc, rpc->in.s, rpc->in.l);
-        rpc->in.l = 0;
-        if (rpc->in.m > 4 * READ_BYTES)
-            ks_free(&rpc->in);
-    } else if (len) {
+    else if (len)
         line(rpc, text, len);
-    }
 }
 
-static void end(struct gs_rpc *rpc)
+/* Takes the first `n` bytes, whole lines, off the input. */
+static void consume(struct gs_rpc *rpc, size_t n)
+{
+    if (n) {
+        memmove(rpc->in.s, rpc->in.s + n, rpc->in.l - n);
+        rpc->in.l -= n;
+        rpc->in_seen -= n;
+    }
+    if (rpc->in.l == 0 && rpc->in.m > 4 * READ_BYTES)
+        ks_free(&rpc->in);
+}
+
+/* An engine that is gone, or that does not read, gets no more answers. */
+static void tell_end(struct gs_rpc *rpc)
 {
     if (rpc->in.l)
-        gs_warn("input ended inside a line of %zu bytes; it is ignored",
+        gs_warn("input ended inside a line, or unanswered: %zu bytes of it "
+                "are ignored",
                 rpc->in.l);
-    gs_loop_unwatch(rpc->loop, rpc->in_watch);
-    rpc->in_watch = NULL;
-    rpc->ended = true;
+    rpc->in.l = rpc->in_seen = 0;
+    rpc->told_end = true;
     rpc->handler.end(rpc->handler.arg);
+}
+
+/* Serves the lines that are there, as long as replies have room. */
+static void serve_lines(struct gs_rpc *rpc)
+{
+    size_t at = 0;
+    while (rpc->in_seen < rpc->in.l && !gs_rpc_is_full(rpc)) {
+        const char *lf =
+            memchr(rpc->in.s + rpc->in_seen, '\n', rpc->in.l - rpc->in_seen);
+        rpc->in_seen = lf ? (size_t)(lf - rpc->in.s) + 1 : rpc->in.l;
+        if (lf) {
+            whole(rpc, rpc->in.s + at, (size_t)(lf - rpc->in.s) - at);
+            at = rpc->in_seen;
+        }
+    }
+    consume(rpc, at);
+    bool rest = rpc->in_seen < rpc->in.l; /* when replies have room again */
+    if (!rest && !rpc->skipping && rpc->in.l > GS_RPC_MAX_LINE) {
+        rpc->skipping = true;
+        too_long(rpc);
+    }
+    if (!rest && rpc->skipping)
+        consume(rpc, rpc->in.l);
+    if (rpc->ended && !rpc->told_end && (!rest || gs_rpc_is_full(rpc)))
+        tell_end(rpc);
 }
 
 static void on_readable(void *arg, int fd)
@@ -329,15 +392,12 @@ static void on_readable(void *arg, int fd)
     ssize_t n = read(fd, buffer, sizeof buffer);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (n <= 0) {
-        end(rpc);
-        return;
+    if (n > 0) {
+        add(&rpc->in, buffer, (size_t)n);
+    } else {
+        gs_loop_unwatch(rpc->loop, rpc->in_watch);
+        rpc->in_watch = NULL;
+        rpc->ended = true;
     }
-    const char *p = buffer, *stop = buffer + n, *lf;
-    while ((lf = memchr(p, '\n', (size_t)(stop - p)))) {
-        part(rpc, p, (size_t)(lf - p), true);
-        p = lf + 1;
-    }
-    if (p < stop)
-        part(rpc, p, (size_t)(stop - p), false);
+    serve_lines(rpc);
 }

@@ -63,6 +63,9 @@ void gs_rpc_fail_error(struct gs_rpc *rpc, const char *id,
 void gs_rpc_fail_queued(struct gs_rpc *rpc, const struct gs_error *err);
 /* Lets the queue go; what the pipe does not take now is sent by the loop. */
 void gs_rpc_flush(struct gs_rpc *rpc);
+/* True while more waits for the reader than should: nothing that can wait
+ * should be added. */
+bool gs_rpc_is_full(const struct gs_rpc *rpc);
 /* Sends what is flushed, waiting at most wait_ms for the reader. */
 void gs_rpc_drain(struct gs_rpc *rpc, int wait_ms);
 

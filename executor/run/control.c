@@ -1,12 +1,14 @@
 /*
- * control: inotify on the folder; a file is read, removed and obeyed. A file
- * that is not such a request is removed with a warning.
+ * control: inotify on the folder; a file is read and obeyed, and removed when
+ * that is durable: obeying twice is harmless, not at all is not. A file that
+ * is not such a request is removed with a warning.
  */
 #include "run/control.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -19,13 +21,17 @@
 
 enum {
     MAX_REQUEST = 4 * 1024 * 1024,
+    MAX_OBEYED = 64, /* in one round; the rest in the next */
 };
 
 struct gs_control {
     struct gs_loop *loop;
     struct gs_run *run;
     struct gs_watch *watch;
+    struct gs_timer *more;
     char *dir;
+    char *obeyed[MAX_OBEYED]; /* paths, to be removed after the commit */
+    int n_obeyed;
     int fd;
 };
 
@@ -47,19 +53,53 @@ static void serve_file(struct gs_control *c, const char *name)
     gs_auto_free char *path = gs_format("%s/%s", c->dir, name);
     gs_auto_free char *text = gs_file_read(path, MAX_REQUEST, &len, &err);
     gs_auto_json cJSON *json = text ? gs_json_parse(text, len, &err) : NULL;
-    unlink(path);
-    if (cJSON_IsObject(json))
+    if (cJSON_IsObject(json)) {
         obey(c, json);
-    else
+        c->obeyed[c->n_obeyed++] = gs_strdup(path);
+    } else {
+        unlink(path);
         gs_warn("%s is not a request: %s", path, err.text);
+    }
 }
+
+static void on_more(void *arg);
 
 static void serve_folder(struct gs_control *c)
 {
     gs_auto_dir DIR *dir = opendir(c->dir);
-    for (struct dirent *d; dir && (d = readdir(dir));)
-        if (d->d_name[0] != '.')
-            serve_file(c, d->d_name);
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        if (d->d_name[0] == '.')
+            continue;
+        if (c->n_obeyed == MAX_OBEYED) {
+            if (!c->more)
+                c->more = gs_loop_timer(c->loop, 0, on_more, c);
+            return;
+        }
+        serve_file(c, d->d_name);
+    }
+}
+
+static void on_more(void *arg)
+{
+    struct gs_control *c = arg;
+    c->more = NULL;
+    serve_folder(c);
+}
+
+static void forget_obeyed(struct gs_control *c, bool gone)
+{
+    for (int i = 0; i < c->n_obeyed; i++) {
+        if (gone)
+            unlink(c->obeyed[i]);
+        free(c->obeyed[i]);
+    }
+    c->n_obeyed = 0;
+}
+
+void gs_control_committed(struct gs_control *c)
+{
+    if (c)
+        forget_obeyed(c, true);
 }
 
 static void on_change(void *arg, int fd)
@@ -97,6 +137,8 @@ void gs_control_close(struct gs_control *c)
     if (!c)
         return;
     gs_loop_unwatch(c->loop, c->watch);
+    gs_loop_cancel(c->loop, c->more);
+    forget_obeyed(c, false);
     if (c->fd >= 0)
         close(c->fd);
     free(c->dir);

@@ -17,4 +17,7 @@ struct gs_control *gs_control_open(struct gs_loop *loop, struct gs_run *run,
                                    const char *run_dir);
 void gs_control_close(struct gs_control *control);
 
+/* What was obeyed so far is durable: the requests may go. NULL is fine. */
+void gs_control_committed(struct gs_control *control);
+
 #endif

@@ -6,9 +6,12 @@
  */
 #include "run/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,7 +26,9 @@ enum {
     MAX_WAIT_MS = 60000,
     MAX_POLLS = 256,
     REOPEN_MS = 1000,
+    GIVE_UP_MS = 10000, /* a closing that the store does not let come true */
     DRAIN_MS = 2000,
+    MAX_SHUTDOWNS = 8,
 };
 
 enum closing {
@@ -53,7 +58,9 @@ struct gs_server {
     char *run_id, *run_name, *workdir, *engine, *engine_version, *session;
     bool initialized, done;
     enum closing closing;
-    char *shutdown_id; /* the request to answer when closed; NULL: none */
+    struct gs_mono closing_since;
+    char *shutdown_ids[MAX_SHUTDOWNS]; /* to be answered when closed */
+    int n_shutdowns;
     struct waiting *polls;
     int n_polls;
     struct gs_timer *reopen_timer;
@@ -87,14 +94,27 @@ static cJSON *empty_poll(const struct gs_run *run, int64_t after)
     return o;
 }
 
-/* Answers the polls that have something to say, or may wait no longer. */
+/* What can be said while there is no run to ask. */
+static cJSON *no_news(int64_t after)
+{
+    cJSON *o = cJSON_CreateObject();
+    gs_json_add_int(o, "sequence", after);
+    cJSON_AddItemToObject(o, "tasks", cJSON_CreateArray());
+    cJSON_AddItemToObject(o, "counts", cJSON_CreateObject());
+    return o;
+}
+
+/* Answers the polls that have something to say, or may wait no longer. Those
+ * that find the pipe full wait until the engine has read. */
 static void answer_polls(struct gs_server *s, bool all)
 {
     for (struct waiting **slot = &s->polls; *slot;) {
         struct waiting *w = *slot;
-        cJSON *reply = gs_status_poll(s->run, w->after, w->ids);
+        if (gs_rpc_is_full(s->rpc) && !all)
+            return;
+        cJSON *reply = s->run ? gs_status_poll(s->run, w->after, w->ids) : NULL;
         if (!reply && (w->due || all))
-            reply = empty_poll(s->run, w->after);
+            reply = s->run ? empty_poll(s->run, w->after) : no_news(w->after);
         if (!reply) {
             slot = &w->next;
             continue;
@@ -134,6 +154,14 @@ static int open_run(struct gs_server *s, struct gs_error *err)
     return 0;
 }
 
+static void close_run(struct gs_server *s)
+{
+    gs_control_close(s->control);
+    gs_run_close(s->run);
+    s->control = NULL;
+    s->run = NULL;
+}
+
 static void forget_engine(struct gs_server *s)
 {
     char **texts[] = {&s->run_id, &s->run_name,       &s->workdir,
@@ -144,12 +172,20 @@ static void forget_engine(struct gs_server *s)
     }
 }
 
+/* A text of the object `of`; an error names both. */
+static int member(const cJSON *object, const char *of, const char *key,
+                  size_t max, const char **out, struct gs_error *err)
+{
+    if (gs_json_string(object, key, max, out, err) >= 0)
+        return 0;
+    snprintf(err->path, sizeof err->path, "%s.%s", of, key);
+    return -1;
+}
+
 /* Reads the params into the server; -1 with *err. */
 static int read_engine(struct gs_server *s, const cJSON *params,
                        struct gs_error *err)
 {
-    static const char *const known[] = {"protocol", "engine", "run",
-                                        "config",   "resume", NULL};
     const cJSON *engine = gs_json_get(params, "engine");
     const cJSON *run = gs_json_get(params, "run");
     const char *id = NULL, *name = NULL, *workdir = NULL, *ename = NULL,
@@ -158,25 +194,28 @@ static int read_engine(struct gs_server *s, const cJSON *params,
         return gs_fail_at(err, GS_ERR_INVALID, "run", "must be an object");
     if (!cJSON_IsObject(engine))
         return gs_fail_at(err, GS_ERR_INVALID, "engine", "must be an object");
-    if (gs_json_string(run, "id", 4096, &id, err) < 0)
+    if (member(run, "run", "id", 4096, &id, err) < 0)
         return -1;
     if (!id || !gs_run_id_is_valid(id))
         return gs_fail_at(err, GS_ERR_INVALID, "run.id",
                           "must be 1 to 64 of A-Z a-z 0-9 . _ -");
-    if (gs_json_string(run, "name", 1024, &name, err) < 0 ||
-        gs_json_string(run, "workdir", 4096, &workdir, err) < 0 ||
-        gs_json_string(engine, "name", 256, &ename, err) < 0 ||
-        gs_json_string(engine, "version", 256, &eversion, err) < 0 ||
-        gs_json_string(engine, "session", 256, &session, err) < 0)
+    if (member(run, "run", "name", 1024, &name, err) < 0 ||
+        member(run, "run", "workdir", 4096, &workdir, err) < 0 ||
+        member(engine, "engine", "name", 256, &ename, err) < 0 ||
+        member(engine, "engine", "version", 256, &eversion, err) < 0 ||
+        member(engine, "engine", "session", 256, &session, err) < 0)
         return -1;
-    gs_warn_unknown(params, "initialize", known);
     forget_engine(s);
     s->run_id = gs_strdup(id);
     s->run_name = gs_strdup(name);
     s->workdir = gs_strdup(workdir);
     s->engine = gs_strdup(ename);
     s->engine_version = gs_strdup(eversion);
-    s->session = gs_strdup(session);
+    /* Without one, this initialize is a life of its own: one name for it,
+     * however often the run is opened anew. */
+    s->session = session ? gs_strdup(session)
+                         : gs_format("%ld-%lld", (long)getpid(),
+                                     (long long)gs_wall_now().ms);
     return 0;
 }
 
@@ -236,8 +275,8 @@ static void on_initialize(struct gs_server *s,
         (!config || cJSON_IsNull(config) ||
          gs_config_merge(s->config, config, "initialize.config", &err) == 0)) {
         apply_log_level(s->config);
-        if (open_run(s, &err) == 0)
-            reply = initialized(s, &err);
+        if (open_run(s, &err) == 0 && !(reply = initialized(s, &err)))
+            close_run(s);
     }
     if (!reply) {
         gs_rpc_fail_error(s->rpc, request->id, &err);
@@ -374,6 +413,8 @@ static void on_status(struct gs_server *s, const struct gs_rpc_request *request)
 
 static void begin_closing(struct gs_server *s, enum closing how)
 {
+    if (s->closing == OPEN)
+        s->closing_since = gs_mono_now();
     s->closing = how;
     if (!s->run)
         return;
@@ -399,26 +440,35 @@ static void on_shutdown(struct gs_server *s,
         bad_param(s, request->id, "mode", "must be cancel, drain or detach");
         return;
     }
-    if (s->shutdown_id) {
+    /* Drain may be cut short by cancel or detach; nothing else changes. */
+    if (s->n_shutdowns == MAX_SHUTDOWNS ||
+        (s->closing != OPEN && s->closing != how &&
+         s->closing != CLOSING_DRAIN)) {
         gs_rpc_fail(s->rpc, request->id, GS_RPC_REQUEST,
-                    "a shutdown is under way", NULL);
+                    "another shutdown is under way", NULL);
         return;
     }
-    s->shutdown_id = gs_strdup(request->id);
-    begin_closing(s, how);
+    s->shutdown_ids[s->n_shutdowns++] = gs_strdup(request->id);
+    if (s->closing != how)
+        begin_closing(s, how);
 }
 
 static const struct {
     const char *name;
     method_f call;
     bool before_initialize, without_run;
+    const char *params[6]; /* those known; NULL-terminated */
 } methods[] = {
-    {"initialize", on_initialize, true, true},
-    {"submit", on_submit, false, false},
-    {"poll", on_poll, false, true},
-    {"kill", on_kill, false, false},
-    {"status", on_status, false, false},
-    {"shutdown", on_shutdown, true, true},
+    {"initialize",
+     on_initialize,
+     true,
+     true,
+     {"protocol", "engine", "run", "config", "resume"}},
+    {"submit", on_submit, false, false, {"tasks"}},
+    {"poll", on_poll, false, true, {"after", "wait_ms", "ids"}},
+    {"kill", on_kill, false, false, {"ids", "all"}},
+    {"status", on_status, false, false, {NULL}},
+    {"shutdown", on_shutdown, true, true, {"mode"}},
 };
 
 static void on_request(void *arg, const struct gs_rpc_request *request)
@@ -427,6 +477,7 @@ static void on_request(void *arg, const struct gs_rpc_request *request)
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i].name, request->method) != 0)
             continue;
+        gs_warn_unknown(request->params, methods[i].name, methods[i].params);
         if (!s->initialized && !methods[i].before_initialize)
             gs_rpc_fail(s->rpc, request->id, GS_RPC_UNINITIALIZED,
                         "not initialized: the first request is initialize",
@@ -447,10 +498,8 @@ static void on_request(void *arg, const struct gs_rpc_request *request)
     gs_rpc_fail(s->rpc, request->id, GS_RPC_METHOD, text, NULL);
 }
 
-void gs_server_engine_gone(struct gs_server *s, const char *why)
+static void engine_gone(struct gs_server *s, const char *why)
 {
-    if (s->closing != OPEN)
-        return;
     if (!s->initialized) {
         s->done = true;
         return;
@@ -463,9 +512,19 @@ void gs_server_engine_gone(struct gs_server *s, const char *why)
     begin_closing(s, cancel ? CLOSING_CANCEL : CLOSING_DETACH);
 }
 
+/* A drain that the engine has asked for goes on when its pipe is closed, but
+ * not against a SIGTERM. */
+void gs_server_terminate(struct gs_server *s)
+{
+    if (s->closing == OPEN || s->closing == CLOSING_DRAIN)
+        engine_gone(s, "ended by SIGTERM");
+}
+
 static void on_end(void *arg)
 {
-    gs_server_engine_gone(arg, "end of input without shutdown");
+    struct gs_server *s = arg;
+    if (s->closing == OPEN)
+        engine_gone(s, "end of input without shutdown");
 }
 
 /* The round */
@@ -489,10 +548,7 @@ static void store_failed(struct gs_server *s, const struct gs_error *err)
 {
     gs_error_log("%s", err->text);
     gs_rpc_fail_queued(s->rpc, err);
-    gs_control_close(s->control);
-    gs_run_close(s->run);
-    s->control = NULL;
-    s->run = NULL;
+    close_run(s);
     s->reopen_timer = gs_loop_timer(s->loop, 0, reopen, s);
 }
 
@@ -508,42 +564,68 @@ static bool closed(const struct gs_server *s)
             gs_table_live(gs_run_table(s->run)) == 0);
 }
 
+/* What was asked for could not be done, and waiting longer helps nobody. */
+static bool must_give_up(const struct gs_server *s)
+{
+    return s->closing != OPEN && s->initialized && !s->run &&
+           gs_mono_now().ms - s->closing_since.ms > GIVE_UP_MS;
+}
+
+static int give_up(struct gs_server *s, struct gs_error *err)
+{
+    gs_fail(err, GS_ERR_STATE,
+            "run %s: the state store cannot be written, so its tasks could "
+            "not be ended in order and may still run; make room and resume "
+            "the run with the same id",
+            s->run_id);
+    for (int i = 0; i < s->n_shutdowns; i++)
+        gs_rpc_fail_error(s->rpc, s->shutdown_ids[i], err);
+    answer_polls(s, true);
+    gs_rpc_flush(s->rpc);
+    gs_rpc_drain(s->rpc, DRAIN_MS);
+    return -1;
+}
+
 static void finish(struct gs_server *s)
 {
-    if (s->run)
-        answer_polls(s, true);
-    if (s->shutdown_id)
-        gs_rpc_reply(s->rpc, s->shutdown_id, cJSON_CreateObject());
+    answer_polls(s, true);
+    for (int i = 0; i < s->n_shutdowns; i++)
+        gs_rpc_reply(s->rpc, s->shutdown_ids[i], cJSON_CreateObject());
     gs_rpc_flush(s->rpc);
     gs_rpc_drain(s->rpc, DRAIN_MS);
     s->done = true;
 }
 
+/* Replies leave after the commit of what they tell, starts come after the
+ * commit of their intents, and what starting has appended is committed
+ * before anybody waits. */
 static void settle(struct gs_server *s)
 {
     struct gs_error err = {0};
     if (s->run && gs_run_settle(s->run, &err) < 0)
         store_failed(s, &err);
-    if (s->run)
-        answer_polls(s, false);
+    answer_polls(s, false);
     gs_rpc_flush(s->rpc);
-    if (s->run)
-        gs_run_start_intended(s->run);
-    if (!s->done && closed(s))
-        finish(s);
+    if (!s->run)
+        return;
+    gs_run_start_intended(s->run);
+    if (gs_run_commit(s->run, &err) < 0)
+        store_failed(s, &err);
+    else
+        gs_control_committed(s->control);
+    answer_polls(s, false);
+    gs_rpc_flush(s->rpc);
 }
 
 int gs_server_run(struct gs_server *s, struct gs_error *err)
 {
     while (!s->done) {
-        /* What starting has appended is committed before anybody waits. */
         settle(s);
-        if (s->run && !s->done && gs_run_commit(s->run, err) < 0)
-            store_failed(s, err);
-        if (s->run)
-            answer_polls(s, false);
-        gs_rpc_flush(s->rpc);
-        if (!s->done && gs_loop_round(s->loop, err) < 0)
+        if (must_give_up(s))
+            return give_up(s, err);
+        if (closed(s))
+            finish(s);
+        else if (gs_loop_round(s->loop, err) < 0)
             return -1;
     }
     return 0;
@@ -571,10 +653,10 @@ void gs_server_destroy(struct gs_server *s)
         drop_poll(w);
     }
     gs_loop_cancel(s->loop, s->reopen_timer);
-    gs_control_close(s->control);
-    gs_run_close(s->run);
+    close_run(s);
     gs_rpc_destroy(s->rpc);
     forget_engine(s);
-    free(s->shutdown_id);
+    for (int i = 0; i < s->n_shutdowns; i++)
+        free(s->shutdown_ids[i]);
     free(s);
 }

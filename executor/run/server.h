@@ -21,7 +21,7 @@ void gs_server_destroy(struct gs_server *server);
  * on_engine_exit says is done. Returns 0 or -1. */
 int gs_server_run(struct gs_server *server, struct gs_error *err);
 
-/* As if the engine had gone (SIGTERM). May be called from the loop. */
-void gs_server_engine_gone(struct gs_server *server, const char *why);
+/* SIGTERM: as if the engine had gone. May be called from the loop. */
+void gs_server_terminate(struct gs_server *server);
 
 #endif
