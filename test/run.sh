@@ -14,6 +14,10 @@ logs=$top/build/test
 export CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/genosched
 export GENOSCHED=$top/build/asan/bin/genosched
 export GENOSCHED_RELEASE=$top/build/release/bin/genosched
+# Other runs of this machine's user must not take room from the tests.
+GENOSCHED_LEDGER=$(mktemp -d "${TMPDIR:-/tmp}/genosched-ledger.XXXXXX")
+export GENOSCHED_LEDGER
+trap 'rm -rf "$GENOSCHED_LEDGER"' EXIT
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
