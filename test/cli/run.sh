@@ -25,6 +25,7 @@ clean_up() {
 trap clean_up EXIT
 unset GENOSCHED_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME NO_COLOR
 export HOME=$dir/home GENOSCHED_STATE=$dir/state TZ=UTC
+export GENOSCHED_LEDGER=$dir/ledger # other runs of this machine do not count
 mkdir -p "$HOME" "$dir/cwd"
 cd "$dir/cwd" || exit 1
 
