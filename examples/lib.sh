@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shell functions that the scripts of this folder share; to be sourced, not run.
 # Nothing here prints on stdout but what a caller asks for: talk goes to stderr.
 
@@ -46,12 +47,57 @@ apt_install() {
     log="$(mktemp)"
     if ! { as_root apt-get -o DPkg::Lock::Timeout=600 -q update &&
         as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-            -o DPkg::Lock::Timeout=600 -q -y --no-install-recommends \
-            install "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+            -o DPkg::Lock::Timeout=600 -q -y --no-remove \
+            --no-install-recommends install "${missing[@]}"; } </dev/null >"$log" 2>&1; then
         tail -n 15 "$log" >&2
         fail "apt-get could not install: ${missing[*]}" \
             "see the lines above; the whole log is $log" \
             "mend it (network, sources.list, free disk), then run this again"
     fi
     rm -f "$log"
+}
+
+# install_nf_plugin TOP: builds and installs the Nextflow plugin of the
+# checkout TOP, unless that has been done for the very same sources.
+install_nf_plugin() {
+    local top="$1" sum stamp="$CACHE/nf-genosched.installed" folder
+    sum="$(cd "$top/nextflow-plugin" &&
+        find pom.xml build.sh src -type f -print0 | LC_ALL=C sort -z |
+        xargs -0 sha256sum | sha256sum | cut -d' ' -f1)"
+    if [ -s "$stamp" ] && read -r folder <"$stamp" && [ -d "$folder" ] &&
+        [ "$(sed -n 2p "$stamp")" = "$sum" ] &&
+        [ "$(dirname "$folder")" = "$(nf_plugins_dir)" ]; then
+        return
+    fi
+    folder="$("$top/nextflow-plugin/build.sh" --skip-tests)"
+    printf '%s\n%s\n' "$folder" "$sum" >"$stamp"
+}
+
+nf_plugins_dir() {
+    printf '%s\n' "${NXF_PLUGINS_DIR:-${NXF_HOME:-$HOME/.nextflow}/plugins}"
+}
+
+# run_nextflow LAUNCHER EXAMPLE DIR COHORT [OPTION…]: the example's pipeline,
+# through genosched, in the folder DIR; what a run before has finished is kept.
+run_nextflow() {
+    local launcher="$1" example="$2" dir="$3" cohort="$4"
+    shift 4
+    mkdir -p "$dir"
+    (cd "$dir" && exec "$launcher" run "$example/main.nf" -resume \
+        -profile genosched --cohort "$cohort" "$@")
+}
+
+# run_snakemake PROGRAM EXAMPLE DIR COHORT [OPTION…]: the same as a workflow.
+run_snakemake() {
+    local program="$1" example="$2" dir="$3" cohort="$4"
+    shift 4
+    mkdir -p "$dir"
+    (cd "$dir" && exec "$program" --snakefile "$example/Snakefile" \
+        --profile "$example/profiles/genosched" \
+        --config cohort="$cohort" "$@")
+}
+
+# nextflow_run_id DIR: the run's id of the newest run of Nextflow in DIR.
+nextflow_run_id() {
+    tail -n 1 "$1/.nextflow/history" | cut -f 6
 }
