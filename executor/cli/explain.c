@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/format.h"
+#include "cli/live.h"
 #include "cli/task_json.h"
 #include "report/runs.h"
 #include "report/view.h"
@@ -73,7 +74,7 @@ static int64_t memory_of(const cJSON *object, const char *key)
 static char *why_waiting(struct explain *x, struct gs_error *err)
 {
     struct gs_summary sum;
-    char a[GS_TEXT_ROOM], b[GS_TEXT_ROOM], c[GS_TEXT_ROOM];
+    char a[GS_TEXT_ROOM], b[GS_TEXT_ROOM], c[GS_TEXT_ROOM], d[GS_TEXT_ROOM];
     const char *said = text_of(x->task, "waiting");
     if (said)
         return gs_strdup(said);
@@ -93,6 +94,19 @@ static char *why_waiting(struct explain *x, struct gs_error *err)
                          gs_show_size(need, a),
                          gs_show_size(sum.reserved_bytes, b),
                          gs_show_size(pool, c));
+    struct gs_others others = gs_live_others(x->run.dir);
+    if (need >= 0 && sum.reserved_bytes + others.memory_bytes + need > pool)
+        return gs_format("memory: it asks for %s, and of %s this run has "
+                         "reserved %s and other runs on this machine %s",
+                         gs_show_size(need, a), gs_show_size(pool, b),
+                         gs_show_size(sum.reserved_bytes, c),
+                         gs_show_size(others.memory_bytes, d));
+    if (own && sum.reserved_cpus + own->valuedouble <= cpus &&
+        sum.reserved_cpus + others.cpus + own->valuedouble > cpus)
+        return gs_format("CPUs: it asks for %g, and of %g this run has "
+                         "reserved %g and other runs on this machine %g",
+                         own->valuedouble, cpus, sum.reserved_cpus,
+                         others.cpus);
     if (own && sum.reserved_cpus + own->valuedouble > cpus)
         return gs_format("CPUs: it asks for %g, and %g of %g are reserved by "
                          "what runs",

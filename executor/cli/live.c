@@ -1,6 +1,6 @@
 /*
- * live: see the header. Takes no lock: a lock that is tried is held for a
- * moment, and that moment may be the one in which an attempt starts.
+ * live: see the header. Takes no lock of an attempt: a lock that is tried is
+ * held for a moment, and that moment may be the one in which it starts.
  */
 #include "cli/live.h"
 
@@ -30,6 +30,20 @@ static int64_t attempt_bytes(const char *attempts, const char *name)
     free(a.ledger);
     free(a.dir);
     return bytes > 0 ? bytes : 0; /* it may have ended this moment */
+}
+
+struct gs_others gs_live_others(const char *run_dir)
+{
+    struct gs_machine none = {0}; /* which GPUs is of no interest */
+    struct gs_reserved sum;
+    struct gs_others others = {0};
+    struct gs_ledger *ledger = gs_ledger_open(run_dir, NULL);
+    gs_auto_close int held = ledger ? gs_ledger_lock(ledger, NULL) : -1;
+    if (held >= 0 && gs_ledger_read(ledger, &none, &sum, NULL) == 0)
+        others = (struct gs_others){sum.other_attempts, sum.other_memory_bytes,
+                                    sum.other_cpus};
+    gs_ledger_close(ledger);
+    return others;
 }
 
 int64_t gs_live_memory(const char *run_dir)

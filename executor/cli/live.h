@@ -11,4 +11,12 @@
  * known. */
 int64_t gs_live_memory(const char *run_dir);
 
+/* What other runs of this user have reserved on this machine. */
+struct gs_others {
+    int attempts;
+    int64_t memory_bytes;
+    double cpus;
+};
+struct gs_others gs_live_others(const char *run_dir);
+
 #endif

@@ -30,6 +30,7 @@ struct status {
     bool live;
     int64_t now_ms, elapsed_ms, pool_bytes, in_use_bytes;
     double pool_cpus;
+    struct gs_others others;
 };
 
 static int look(struct status *s, struct gs_error *err)
@@ -48,6 +49,8 @@ static int look(struct status *s, struct gs_error *err)
     s->elapsed_ms =
         s->sum.first_ms && end > s->sum.first_ms ? end - s->sum.first_ms : 0;
     s->in_use_bytes = gs_live_memory(s->run.dir);
+    if (s->live)
+        s->others = gs_live_others(s->run.dir);
     return 0;
 }
 
@@ -93,6 +96,10 @@ static cJSON *document(struct status *s)
     cJSON_AddNumberToObject(reserved, "cpus", s->sum.reserved_cpus);
     cJSON *in_use = cJSON_AddObjectToObject(out, "in_use");
     gs_json_add_known(in_use, "memory_bytes", s->in_use_bytes);
+    cJSON *others = cJSON_AddObjectToObject(out, "other_runs");
+    gs_json_add_int(others, "attempts", s->others.attempts);
+    gs_json_add_int(others, "memory_bytes", s->others.memory_bytes);
+    cJSON_AddNumberToObject(others, "cpus", s->others.cpus);
     gs_json_add_known(out, "peak_bytes", s->sum.peak_bytes);
     gs_json_add_int(out, "started", s->sum.first_ms);
     gs_json_add_int(out, "elapsed_ms", s->elapsed_ms);
@@ -157,6 +164,13 @@ static int draw(struct status *s)
         gs_show_bar(s->sum.reserved_cpus, 0, s->pool_cpus, bar);
         printf(" %g of %g\n", s->sum.reserved_cpus, s->pool_cpus);
         lines += 2;
+    }
+    if (s->others.attempts > 0) {
+        printf("Others   %d tasks of other runs on this machine have %s and "
+               "%g CPUs reserved\n",
+               s->others.attempts, gs_show_size(s->others.memory_bytes, a),
+               s->others.cpus);
+        lines++;
     }
     printf("Time     started %s, elapsed %s", gs_show_time(s->sum.first_ms, a),
            gs_show_duration(s->elapsed_ms, b));

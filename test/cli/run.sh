@@ -453,6 +453,33 @@ assert lines[-1]["counts"]["cancelled"] == 4, lines[-1]' "$dir/lines" \
     out "nothing to cancel"
 }
 
+# What another run holds is said, where it is the reason.
+two_runs() {
+    local state=$GENOSCHED_STATE first=$server
+    export GENOSCHED_STATE=$dir/state2
+    exec 5>&7 6<&8
+    serve
+    initialize run-other proud_bell
+    submit second PHASE 'PHASE (chr9)' 900000000 true
+    for _ in $(seq 50); do
+        "$genosched" status >"$dir/out" 2>&1
+        grep -q 'tasks of other runs' "$dir/out" && break
+        sleep 0.1
+    done
+    what="status beside another run"
+    out "2 tasks of other runs on this machine"
+    run 0 explain second
+    out "Waits for" "other runs on this machine"
+    run 0 status --json
+    json 'd["other_runs"]["attempts"] == 2 and
+          d["other_runs"]["memory_bytes"] == 200000000'
+    run 0 cancel second
+    call shutdown '{"mode":"cancel"}'
+    exec 7>&5 8<&6 5>&- 6<&-
+    wait "$server"
+    server=$first GENOSCHED_STATE=$state
+}
+
 after_a_crash() {
     serve
     initialize run-two sad_curie
@@ -514,6 +541,7 @@ completion
 doctor
 no_runs
 live_run
+two_runs
 watching
 after_a_crash
 damaged
