@@ -36,6 +36,8 @@ set_up() {
     # Small and quick: many short launches, on a machine that has other work.
     export NXF_OPTS="${NXF_OPTS:--Xms64m -XX:TieredStopAtLevel=1}"
     unset GENOSCHED_CONFIG GENOSCHED_STATE
+    # What other genoscheds of this user have reserved is not our business.
+    export GENOSCHED_LEDGER="$scratch/ledger"
     "$root/nextflow-plugin/build.sh" --plugins-dir "$NXF_PLUGINS_DIR" \
         --target "$scratch/target" --skip-tests >/dev/null ||
         die "the plugin could not be built (see above)"

@@ -134,6 +134,13 @@ case_too_big() {
 
 gone() { ! pgrep -f "$1" >/dev/null; }
 
+up() { pgrep -f "$1" >/dev/null; }
+
+ended() { ! kill -0 "$1"; }
+
+# The process id of the genosched that serves the launch in DIR.
+serving() { sed -n 's/.*Started genosched, pid \([0-9]*\).*/\1/p' "$1/.nextflow.log" | tail -n 1; }
+
 case_terminate() {
     local dir marker signal
     for signal in TERM INT; do
@@ -149,13 +156,13 @@ case_terminate() {
         fi
         nf_pid=$!
         check "$signal: tasks come up" wait_until 60 lines_at_least "$dir/log" up 2
-        wait_until 10 pgrep -f "$marker-deaf"
+        wait_until 10 up "$marker-deaf"
         kill -"$signal" "$nf_pid"
         wait "$nf_pid"
         check "$signal: Nextflow does not end as if all were well" within $? 1 255
         check "$signal: nothing is left running" wait_until 1 gone "$marker"
         check "$signal: tasks are traced as aborted" within "$(count "$dir/trace.txt" ABORTED)" 1 4
-        check "$signal: genosched has ended" wait_until 5 gone "^$genosched serve"
+        check "$signal: genosched has ended" wait_until 5 ended "$(serving "$dir")"
         show "$dir"
     done
 }
@@ -207,15 +214,12 @@ case_adoption() {
     show "$dir"
 }
 
-# The genosched that serves the launch in DIR.
-serving() { sed -n 's/.*Started genosched, pid \([0-9]*\).*/\1/p' "$1/.nextflow.log" | tail -n 1; }
-
 restarted() { [ "$(serving "$1")" != "$2" ] && kill -0 "$(serving "$1")"; }
 
 case_genosched_dies() {
     local dir i pid
     dir="$(launch_dir genosched_dies <<<"genosched.cpus = 4")"
-    nf_start "$dir" run "$pipelines/steps.nf" --tasks 16 --seconds 2 --log "$dir/log" --out "$dir/out.d"
+    nf_start "$dir" run "$pipelines/steps.nf" --tasks 24 --seconds 2 --log "$dir/log" --out "$dir/out.d"
     wait_until 60 lines_at_least "$dir/log" begin 2
     for i in 1 2 3; do
         pid="$(serving "$dir")"
@@ -226,9 +230,9 @@ case_genosched_dies() {
     wait "$nf_pid"
     check 'the pipeline succeeds all the same' equal $? 0
     show "$dir"
-    check 'no task is lost' equal "$(grep end "$dir/log" | cut -d' ' -f2 | sort -nu | wc -l)" 16
-    check 'no task ran twice' equal "$(count "$dir/log" begin)" 16
-    check 'the result is whole' equal "$(sort -nu "$dir/out.d/steps.txt" | wc -l)" 16
+    check 'no task is lost' equal "$(grep end "$dir/log" | cut -d' ' -f2 | sort -nu | wc -l)" 24
+    check 'no task ran twice' equal "$(count "$dir/log" begin)" 24
+    check 'the result is whole' equal "$(sort -nu "$dir/out.d/steps.txt" | wc -l)" 24
     check 'the user is told' has "$dir/out" 'genosched ended unexpectedly'
 }
 

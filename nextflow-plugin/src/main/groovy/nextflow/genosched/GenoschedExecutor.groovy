@@ -29,7 +29,7 @@ class GenoschedExecutor extends Executor implements ExtensionPoint, TaskArrayExe
     private static final int PROTOCOL = 1
 
     /** Tells the ids of this launch from those of earlier launches of the same run. */
-    private final String launch = Integer.toHexString(new SecureRandom().nextInt(0x10000) | 0x10000).substring(1)
+    private final String launch = Integer.toHexString(new SecureRandom().nextInt(0x1000000) | 0x1000000).substring(1)
 
     private final AtomicInteger lastNumber = new AtomicInteger()
 
