@@ -1,11 +1,8 @@
 /*
  * table: a khash by id and one by fingerprint, one list by time of change, a
  * dense set of what is active, and the pending tasks in the order of their
- * turn.
- *
- * `pending` is sorted by turn; a task that leaves makes its slot empty (the
- * slot keeps its key, so that the array stays sorted), and the array is
- * closed up when most of it is empty.
+ * turn: a sorted array, cut into chunks so that little moves when a task
+ * comes or goes. No chunk is empty.
  */
 #include "run/table.h"
 
@@ -22,16 +19,19 @@ struct set {
     size_t n, room;
 };
 
-struct slot {
-    double priority;
-    int64_t order;
-    struct gs_task *task; /* NULL: it has left */
+enum {
+    CHUNK = 512,
+};
+
+struct chunk {
+    size_t n;
+    struct gs_task *tasks[CHUNK];
 };
 
 struct queue {
-    struct slot *slots;
-    size_t first, end, room; /* slots before `first` are empty */
-    size_t n;                /* not empty */
+    struct chunk **chunks;
+    size_t n_chunks, room;
+    size_t n; /* tasks in all */
 };
 
 struct gs_table {
@@ -61,26 +61,42 @@ void gs_table_destroy(struct gs_table *t)
     }
     kh_destroy(task, t->by_id);
     kh_destroy(task, t->by_work);
-    free(t->pending.slots);
+    for (size_t i = 0; i < t->pending.n_chunks; i++)
+        free(t->pending.chunks[i]);
+    free(t->pending.chunks);
     free(t->active.items);
     free(t);
 }
 
 /* Pending tasks by turn */
 
-static bool before(const struct slot *x, const struct slot *y)
+static bool before(const struct gs_task *x, const struct gs_task *y)
 {
     return x->priority != y->priority ? x->priority > y->priority
                                       : x->order < y->order;
 }
 
-/* The first slot that does not come before `key`. */
-static size_t place_of(const struct queue *q, const struct slot *key)
+/* The last chunk that begins with the task or before it, or the first. */
+static size_t chunk_of(const struct queue *q, const struct gs_task *task)
 {
-    size_t low = q->first, high = q->end;
+    size_t low = 0, high = q->n_chunks;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (before(task, q->chunks[mid]->tasks[0]))
+            high = mid;
+        else
+            low = mid;
+    }
+    return low;
+}
+
+/* The first place in the chunk that does not come before the task. */
+static size_t place_in(const struct chunk *c, const struct gs_task *task)
+{
+    size_t low = 0, high = c->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (before(&q->slots[mid], key))
+        if (before(c->tasks[mid], task))
             low = mid + 1;
         else
             high = mid;
@@ -88,48 +104,65 @@ static size_t place_of(const struct queue *q, const struct slot *key)
     return low;
 }
 
-static void close_up(struct queue *q)
+static struct chunk *new_chunk(struct queue *q, size_t at)
 {
-    size_t to = 0;
-    for (size_t i = q->first; i < q->end; i++)
-        if (q->slots[i].task)
-            q->slots[to++] = q->slots[i];
-    q->first = 0;
-    q->end = to;
+    if (q->n_chunks == q->room) {
+        q->room = q->room ? q->room * 2 : 16;
+        q->chunks = gs_realloc(q->chunks, q->room * sizeof *q->chunks);
+    }
+    memmove(q->chunks + at + 1, q->chunks + at,
+            (q->n_chunks - at) * sizeof *q->chunks);
+    q->n_chunks++;
+    q->chunks[at] = gs_calloc(1, sizeof **q->chunks);
+    return q->chunks[at];
+}
+
+/* Moves what begins at `from` into a chunk of its own behind this one. */
+static void split(struct queue *q, size_t at, size_t from)
+{
+    struct chunk *next = new_chunk(q, at + 1), *c = q->chunks[at];
+    next->n = c->n - from;
+    memcpy(next->tasks, c->tasks + from, next->n * sizeof *c->tasks);
+    c->n = from;
 }
 
 static void queue_add(struct queue *q, struct gs_task *task)
 {
-    struct slot slot = {task->priority, task->order, task};
-    size_t at = place_of(q, &slot);
-    if (at < q->end && !before(&slot, &q->slots[at])) {
-        q->slots[at].task = task; /* its own empty slot */
-    } else if (at == q->first && q->first > 0) {
-        q->slots[--q->first] = slot;
-    } else {
-        if (q->end == q->room) {
-            q->room = q->room ? q->room * 2 : 64;
-            q->slots = gs_realloc(q->slots, q->room * sizeof *q->slots);
+    if (q->n_chunks == 0)
+        new_chunk(q, 0);
+    size_t at = chunk_of(q, task);
+    size_t place = place_in(q->chunks[at], task);
+    if (q->chunks[at]->n == CHUNK && place == CHUNK) {
+        new_chunk(q, ++at); /* mostly tasks come in order of arrival */
+        place = 0;
+    } else if (q->chunks[at]->n == CHUNK) {
+        split(q, at, CHUNK / 2);
+        if (place > CHUNK / 2) {
+            at++;
+            place -= CHUNK / 2;
         }
-        memmove(q->slots + at + 1, q->slots + at,
-                (q->end - at) * sizeof *q->slots);
-        q->slots[at] = slot;
-        q->end++;
     }
+    struct chunk *c = q->chunks[at];
+    memmove(c->tasks + place + 1, c->tasks + place,
+            (c->n - place) * sizeof *c->tasks);
+    c->tasks[place] = task;
+    c->n++;
     q->n++;
 }
 
 static void queue_remove(struct queue *q, const struct gs_task *task)
 {
-    struct slot key = {task->priority, task->order, NULL};
-    q->slots[place_of(q, &key)].task = NULL;
+    size_t at = chunk_of(q, task);
+    struct chunk *c = q->chunks[at];
+    size_t place = place_in(c, task);
+    memmove(c->tasks + place, c->tasks + place + 1,
+            (--c->n - place) * sizeof *c->tasks);
     q->n--;
-    while (q->first < q->end && !q->slots[q->first].task)
-        q->first++;
-    if (q->end - q->first > 2 * q->n + 64)
-        close_up(q);
-    else if (q->first == q->end)
-        q->first = q->end = 0;
+    if (c->n)
+        return;
+    free(c);
+    memmove(q->chunks + at, q->chunks + at + 1,
+            (--q->n_chunks - at) * sizeof *q->chunks);
 }
 
 size_t gs_table_pending(const struct gs_table *t, struct gs_task **out,
@@ -137,9 +170,9 @@ size_t gs_table_pending(const struct gs_table *t, struct gs_task **out,
 {
     size_t n = 0;
     const struct queue *q = &t->pending;
-    for (size_t i = q->first; i < q->end && n < room; i++)
-        if (q->slots[i].task)
-            out[n++] = q->slots[i].task;
+    for (size_t i = 0; i < q->n_chunks && n < room; i++)
+        for (size_t k = 0; k < q->chunks[i]->n && n < room; k++)
+            out[n++] = q->chunks[i]->tasks[k];
     return n;
 }
 
