@@ -152,11 +152,18 @@ static bool on_hold(const struct gs_run *run)
            gs_store_is_full(run->store);
 }
 
+/* Would a decision now be another one than the last? While more submits are
+ * waited for, the settle timer decides when to look. */
+static bool worth_deciding(const struct gs_run *run)
+{
+    return run->dirty && !run->settle_timer && !run->draining &&
+           gs_table_n_pending(run->table) > 0;
+}
+
 int gs_run_dispatch(struct gs_run *run)
 {
     struct gs_error err = {0};
-    if (!run->dirty || run->settle_timer || run->draining ||
-        !gs_table_n_pending(run->table))
+    if (!worth_deciding(run))
         return 0;
     if (on_hold(run)) { /* an intent now would only be withdrawn */
         watch_for_room(run);
@@ -335,7 +342,7 @@ void gs_run_start_intended(struct gs_run *run)
     for (size_t i = 0; i < run->n_intended && !run->failed; i++)
         start_intended(run, run->intended[i], run->intended_bin[i]);
     run->n_intended = 0;
-    if (run->failed || !run->dirty)
+    if (run->failed || !worth_deciding(run))
         return;
     if (on_hold(run)) {
         watch_for_room(run);

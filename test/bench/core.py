@@ -92,6 +92,8 @@ def measure(binary: str, count: int, batch: int) -> dict[str, float]:
             after = more
         idle = [timed(lambda: server.call("poll", after=after["sequence"])) for _ in range(20)]
         result = {
+            "idle_cpu_percent": idle_cpu(server),
+            "settle_cpu_percent": settle_cpu(binary),
             "tasks": count, "batch": batch, "submits_per_s": count / took,
             "submit_cpu_us": cpu / count * 1e6, "poll_all_ms": statistics.median(full) * 1e3,
             "poll_nothing_ms": statistics.median(idle) * 1e3, "rss_empty_mib": empty,
@@ -100,6 +102,28 @@ def measure(binary: str, count: int, batch: int) -> dict[str, float]:
         server.call("shutdown", mode="cancel")
         server.proc.wait(60)
         return result
+    finally:
+        server.proc.kill()
+        server.proc.wait()
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def idle_cpu(server: Server) -> float:
+    """Of one core, while nothing happens and every task waits."""
+    began, cpu = time.monotonic(), server.cpu_s()
+    time.sleep(3)
+    return 100 * (server.cpu_s() - cpu) / (time.monotonic() - began)
+
+
+def settle_cpu(binary: str) -> float:
+    """Of one core, while more submits are waited for."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="gs-bench-"))
+    server = Server(binary, top)
+    try:
+        server.call("initialize", protocol=1, engine={"name": "bench"},
+                    run={"id": "settle", "workdir": str(top)}, config={"settle_ms": 60000})
+        server.call("submit", tasks=[dict(task(1, str(top)), workdir=str(top))])
+        return idle_cpu(server)
     finally:
         server.proc.kill()
         server.proc.wait()

@@ -32,6 +32,9 @@ for key, value in got.items():
     print(f"{key:22} {value:12.1f}")
 if got["rss_after_polls_mib"] > 60:
     sys.exit("more than 60 MiB resident with 10,000 tasks")
+for key in ("idle_cpu_percent", "settle_cpu_percent"):
+    if got[key] > 20:
+        sys.exit(f"{key} is {got[key]:.0f}: waiting must cost next to nothing")
 PY
 }
 
