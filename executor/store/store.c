@@ -449,7 +449,10 @@ int gs_store_replay(struct gs_store *s,
             .kind = (const char *)sqlite3_column_text(st, 4),
             .body = (const char *)sqlite3_column_text(st, 5),
         };
-        result = call(arg, &e, err);
+        result = e.kind && e.body
+                     ? call(arg, &e, err)
+                     : gs_fail(err, GS_ERR_STATE, "event %lld of %s is damaged",
+                               (long long)e.seq, s->dir);
     }
     if (result == 0 && rc != SQLITE_DONE)
         result = gs_db_fail(s->db, err, GS_ERR_STATE, "cannot read the run");
