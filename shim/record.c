@@ -13,6 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    MAX_TRIES = 60, /* a full disk is waited for without end */
+};
+
 struct text {
     size_t len;
     char data[GS_RECORD_MAX_BYTES];
@@ -144,8 +148,10 @@ void record_write(int dir_fd, int fd, const struct outcome *o,
     /* The lock is held until then: whoever looks sees an attempt that has
      * not ended yet, which is true as long as its result is not safe. A
      * folder that is gone means that nobody wants the result. */
-    while (try_write(dir_fd, &fd, &text) < 0 && errno != ENOENT)
-        sleep(1);
+    for (int tries = 0; try_write(dir_fd, &fd, &text) < 0; sleep(1))
+        if (errno != ENOSPC && errno != EDQUOT &&
+            (errno == ENOENT || ++tries >= MAX_TRIES))
+            break;
     if (fd >= 0)
         close(fd);
 }

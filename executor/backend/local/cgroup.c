@@ -4,6 +4,7 @@
  */
 #include "backend/local/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -145,35 +146,65 @@ int gs_cgroup_self(const char *controller, char **mount, char **own)
     return -1;
 }
 
+static int set_limit(const struct gs_cgroup *cg, const char *folder,
+                     int64_t bytes, bool attempt, struct gs_error *err)
+{
+    if (cg->version == 2)
+        return gs_cgroup_v2_limit(folder, bytes, attempt, err);
+    return bytes > 0 ? gs_cgroup_v1_limit(folder, bytes, err) : 0;
+}
+
+/* The run's folder with the budget as its limit. An earlier start's folder
+ * keeps its limit where the new one cannot be set: on version 1 it cannot go
+ * below what is in use. */
+static int make_run(const struct gs_cgroup *cg, struct gs_error *err)
+{
+    struct gs_error ignored;
+    bool made = mkdir(cg->memory, 0755) == 0;
+    if (!made && errno != EEXIST)
+        return gs_fail_errno(err, GS_ERR_BACKEND, "cannot make %s", cg->memory);
+    if (cg->version == 2 && gs_cgroup_v2_enable(cg->memory, err) < 0)
+        return -1;
+    if (set_limit(cg, cg->memory, cg->budget_bytes, false,
+                  made ? err : &ignored) < 0 &&
+        made)
+        return -1;
+    if (cg->cpuacct)
+        mkdir(cg->cpuacct, 0755);
+    return 0;
+}
+
+/* Runs that were killed leave an empty folder. One that is in use cannot be
+ * removed; one that is about to be used is made again by its owner. */
+static void sweep(const char *base)
+{
+    gs_auto_dir DIR *dir = base ? opendir(base) : NULL;
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (strncmp(d->d_name, "genosched-", 10) == 0)
+            unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR);
+}
+
 struct gs_cgroup *gs_cgroup_create(const char *configured, const char *run_name,
                                    int64_t budget_bytes, struct gs_error *err)
 {
     struct gs_cgroup *cg = gs_calloc(1, sizeof *cg);
     struct gs_error first;
+    cg->budget_bytes = budget_bytes;
     if (gs_cgroup_v2_base(configured, cg, &first) < 0 &&
         gs_cgroup_v1_base(configured, cg, err) < 0) {
         gs_wrap(err, "version 2: %s; version 1", first.text);
         gs_cgroup_destroy(cg);
         return NULL;
     }
+    sweep(cg->base);
+    sweep(cg->cpuacct);
     cg->memory = gs_format("%s/%s", cg->base, run_name);
     if (cg->cpuacct) {
         char *run = gs_format("%s/%s", cg->cpuacct, run_name);
         free(cg->cpuacct);
         cg->cpuacct = run;
-        if (mkdir(run, 0755) < 0 && errno != EEXIST) {
-            free(run);
-            cg->cpuacct = NULL;
-        }
     }
-    int rc =
-        mkdir(cg->memory, 0755) < 0 && errno != EEXIST
-            ? gs_fail_errno(err, GS_ERR_BACKEND, "cannot make %s", cg->memory)
-        : cg->version == 1 ? gs_cgroup_v1_limit(cg->memory, budget_bytes, err)
-        : gs_cgroup_v2_enable(cg->memory, err) < 0
-            ? -1
-            : gs_cgroup_v2_limit(cg->memory, budget_bytes, false, err);
-    if (rc < 0) {
+    if (make_run(cg, err) < 0) {
         gs_cgroup_destroy(cg);
         return NULL;
     }
@@ -196,12 +227,12 @@ int gs_cgroup_add(const struct gs_cgroup *cg, const char *name,
                   struct gs_error *err)
 {
     gs_auto_free char *path = gs_format("%s/%s", cg->memory, name);
-    if (mkdir(path, 0755) < 0 && errno != EEXIST)
+    int rc = mkdir(path, 0755);
+    if (rc < 0 && errno == ENOENT && make_run(cg, err) == 0)
+        rc = mkdir(path, 0755);
+    if (rc < 0 && errno != EEXIST)
         return gs_fail_errno(err, GS_ERR_SYSTEM, "cannot make %s", path);
-    int rc = cg->version == 2 ? gs_cgroup_v2_limit(path, limit_bytes, true, err)
-             : limit_bytes > 0 ? gs_cgroup_v1_limit(path, limit_bytes, err)
-                               : 0;
-    if (rc < 0) {
+    if (set_limit(cg, path, limit_bytes, true, err) < 0) {
         rmdir(path);
         return -1;
     }

@@ -23,6 +23,7 @@ struct gs_cgroup {
     char *base;   /* below which `memory` is */
     char *memory; /* the run's folder */
     char *cpuacct;
+    int64_t budget_bytes;
 };
 
 /* Finds a base (`configured` may be NULL) and makes the run's folder with

@@ -39,15 +39,9 @@ static int decide_budget(struct gs_local *l, struct gs_error *err)
     const struct gs_config *config = l->env.config;
     struct gs_reserved sum;
     gs_machine_look(&l->machine);
-    if (gs_config_text(config, "local.gpus")) {
-        int n = (int)gs_config_int(config, "local.gpus");
-        if (n > l->machine.gpus)
-            return gs_fail_at(err, GS_ERR_CONFIG, "local.gpus",
-                              "local.gpus is %d and this machine shows %d; "
-                              "correct it or leave it out",
-                              n, l->machine.gpus);
-        l->machine.gpus = n;
-    }
+    if (gs_config_text(config, "local.gpus"))
+        gs_machine_set_gpus(&l->machine,
+                            (int)gs_config_int(config, "local.gpus"));
     gs_auto_close int held = gs_ledger_lock(l->ledger, err);
     if (held < 0 || gs_ledger_read(l->ledger, &l->machine, &sum, err) < 0)
         return -1;

@@ -79,12 +79,17 @@ static void list_gpus(struct gs_machine *m)
         }
         return;
     }
-    int n = count_devices();
-    for (int i = 0; i < n; i++) {
+    gs_machine_set_gpus(m, count_devices());
+}
+
+void gs_machine_set_gpus(struct gs_machine *machine, int n)
+{
+    while (machine->gpus < n && machine->gpus < GS_MAX_GPUS) {
         char name[16];
-        snprintf(name, sizeof name, "%d", i);
-        add_gpu(m, name, strlen(name));
+        snprintf(name, sizeof name, "%d", machine->gpus);
+        add_gpu(machine, name, strlen(name));
     }
+    machine->gpus = n < machine->gpus ? n : machine->gpus;
 }
 
 void gs_machine_look(struct gs_machine *machine)

@@ -24,6 +24,9 @@ struct gs_machine {
 
 void gs_machine_look(struct gs_machine *machine);
 
+/* As many as the user says; those that were not seen are named by number. */
+void gs_machine_set_gpus(struct gs_machine *machine, int n);
+
 /* The physical memory and its available part, from /proc/meminfo. */
 void gs_machine_meminfo(int64_t *total, int64_t *available);
 

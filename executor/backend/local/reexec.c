@@ -6,9 +6,13 @@
  */
 #include "backend/local/local.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -47,6 +51,28 @@ static bool has_manager(void)
             access("/bin/systemd-run", X_OK) == 0);
 }
 
+/* Once for nothing: after the exec below there is no way back. */
+static bool works(char *const *words, int n)
+{
+    char *args[MAX_ARGS];
+    static char nothing[] = "/bin/true";
+    pid_t pid;
+    int status = -1;
+    posix_spawn_file_actions_t files;
+    memcpy(args, words, (size_t)n * sizeof *args);
+    args[n] = nothing;
+    args[n + 1] = NULL;
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    int rc = posix_spawnp(&pid, args[0], &files, NULL, args, environ);
+    posix_spawn_file_actions_destroy(&files);
+    if (rc == 0)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+    return rc == 0 && status == 0;
+}
+
 void gs_local_reexec(char **argv)
 {
     static char run[] = "systemd-run", user[] = "--user", scope[] = "--scope",
@@ -56,7 +82,7 @@ void gs_local_reexec(char **argv)
     char *args[MAX_ARGS] = {run, user, scope, quiet, option, delegate, end};
     int n = 7;
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0 || !needed() || !has_manager())
+    if (len <= 0 || !needed() || !has_manager() || !works(args, n))
         return;
     args[n++] = self;
     for (char **a = argv + 1; *a; a++) {
