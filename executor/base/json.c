@@ -113,14 +113,26 @@ static void spell_out(cJSON *json)
         spell_out(c);
 }
 
-char *gs_json_print(const cJSON *json)
+static char *print(const cJSON *json, bool indented)
 {
     gs_auto_json cJSON *copy =
         has_large(json) ? cJSON_Duplicate(json, true) : NULL;
     if (copy)
         spell_out(copy);
-    char *text = cJSON_PrintUnformatted(copy ? copy : json);
+    if (copy)
+        json = copy;
+    char *text = indented ? cJSON_Print(json) : cJSON_PrintUnformatted(json);
     return text ? text : gs_malloc((size_t)-1);
+}
+
+char *gs_json_print(const cJSON *json)
+{
+    return print(json, false);
+}
+
+char *gs_json_print_indented(const cJSON *json)
+{
+    return print(json, true);
 }
 
 const cJSON *gs_json_get(const cJSON *object, const char *key)

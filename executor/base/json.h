@@ -36,6 +36,8 @@ cJSON *gs_json_parse(const char *text, size_t len, struct gs_error *err);
 
 /* As printed on one line; the caller frees. Never NULL. */
 char *gs_json_print(const cJSON *json);
+/* For people too: several lines. */
+char *gs_json_print_indented(const cJSON *json);
 
 /* Case-sensitive member, or NULL. */
 const cJSON *gs_json_get(const cJSON *object, const char *key);

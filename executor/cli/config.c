@@ -15,27 +15,34 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/config_text.h"
+#include "cli/format.h"
 
-static cJSON *value_json(const struct gs_config *config,
-                         const struct gs_option *o)
+static void add_value(cJSON *to, const struct gs_config *config,
+                      const struct gs_option *o)
 {
-    if (!gs_config_text(config, o->key))
-        return cJSON_CreateNull();
+    static const char name[] = "value";
+    if (!gs_config_text(config, o->key)) {
+        cJSON_AddNullToObject(to, name);
+        return;
+    }
     switch (o->type) {
     case GS_OPTION_BOOL:
-        return cJSON_CreateBool(gs_config_bool(config, o->key));
+        cJSON_AddBoolToObject(to, name, gs_config_bool(config, o->key));
+        break;
     case GS_OPTION_INT:
     case GS_OPTION_SIZE:
     case GS_OPTION_DURATION:
-        return cJSON_CreateNumber((double)gs_config_int(config, o->key));
+        gs_json_add_int(to, name, gs_config_int(config, o->key));
+        break;
     case GS_OPTION_NUMBER:
-        return cJSON_CreateNumber(gs_config_number(config, o->key));
+        cJSON_AddNumberToObject(to, name, gs_config_number(config, o->key));
+        break;
     case GS_OPTION_STRING:
     case GS_OPTION_CHOICE:
     case GS_OPTION_PATH:
+        gs_json_add_string(to, name, gs_config_string(config, o->key));
         break;
     }
-    return cJSON_CreateString(gs_config_string(config, o->key));
 }
 
 static int show_json(const struct gs_config *config)
@@ -44,13 +51,12 @@ static int show_json(const struct gs_config *config)
     const struct gs_option *options = gs_config_options(&n);
     cJSON *out = gs_cli_document("config");
     const char *file = gs_config_file(config);
-    cJSON_AddItemToObject(out, "file",
-                          file ? cJSON_CreateString(file) : cJSON_CreateNull());
+    gs_json_add_text(out, "file", file);
     cJSON *values = cJSON_AddObjectToObject(out, "values");
     for (size_t i = 0; i < n; i++) {
         const char *key = options[i].key;
         cJSON *one = cJSON_AddObjectToObject(values, key);
-        cJSON_AddItemToObject(one, "value", value_json(config, &options[i]));
+        add_value(one, config, &options[i]);
         gs_json_add_string(one, "text", gs_config_text(config, key));
         gs_json_add_string(one, "origin", gs_config_origin(config, key));
     }

@@ -87,15 +87,19 @@ void gs_show_bar(double full, double half, double whole, int width)
 char *gs_printable(const char *text)
 {
     char *copy = gs_strdup(text);
-    for (char *p = copy; p && *p; p++) {
-        unsigned char c = (unsigned char)*p;
+    if (!copy)
+        return NULL;
+    unsigned char *p = (unsigned char *)copy, *end = p + strlen(copy);
+    while (p < end) {
+        size_t n = gs_json_utf8(p, end);
         /* C1 controls are two bytes in UTF-8: 0xc2 0x80 … 0xc2 0x9f. */
-        bool c1 = c == 0xc2 && (unsigned char)p[1] >= 0x80 &&
-                  (unsigned char)p[1] <= 0x9f;
-        if (c < 0x20 || c == 0x7f)
-            *p = ' ';
-        else if (c1)
+        if (n == 2 && p[0] == 0xc2 && p[1] <= 0x9f)
             p[0] = p[1] = ' ';
+        else if (*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+        else if (n == 0)
+            *p = '?';
+        p += n ? n : 1;
     }
     return copy;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/suggest.h"
 
 enum {
@@ -92,19 +93,58 @@ int gs_cli_unknown_verb(const char *word)
                         word);
 }
 
+static void add_option(cJSON *list, const struct gs_cli_option *o)
+{
+    cJSON *one = cJSON_CreateObject();
+    char letter[2] = {o->letter, '\0'};
+    gs_json_add_string(one, "name", o->name);
+    gs_json_add_string(one, "letter", o->letter ? letter : NULL);
+    gs_json_add_string(one, "value", o->value);
+    gs_json_add_string(one, "help", o->help);
+    cJSON_AddItemToArray(list, one);
+}
+
+static int as_json(const char *only)
+{
+    size_t n;
+    const struct gs_cli_verb *verbs = gs_cli_verbs(&n);
+    cJSON *out = gs_cli_document("help");
+    cJSON *list = cJSON_AddArrayToObject(out, "verbs");
+    for (size_t i = 0; i < n; i++) {
+        if (only && strcmp(only, verbs[i].name) != 0)
+            continue;
+        cJSON *one = cJSON_CreateObject();
+        gs_json_add_string(one, "name", verbs[i].name);
+        gs_json_add_string(one, "operands", verbs[i].operands);
+        gs_json_add_string(one, "summary", verbs[i].summary);
+        cJSON *options = cJSON_AddArrayToObject(one, "options");
+        for (const struct gs_cli_option *o = verbs[i].options; o && o->name;
+             o++)
+            add_option(options, o);
+        for (const struct gs_cli_option *o = gs_cli_common_options(NULL);
+             o->name; o++)
+            if (gs_cli_takes(&verbs[i], o))
+                add_option(options, o);
+        cJSON_AddItemToArray(list, one);
+    }
+    return gs_cli_print_json(out);
+}
+
 int gs_cli_help(int argc, char **argv)
 {
     struct gs_cli_args args;
     int rc = gs_cli_parse(argc, argv, &args);
     if (rc != GS_CLI_GO)
         return rc;
-    if (args.n_operands == 0) {
+    const char *which = args.n_operands ? args.operands[0] : NULL;
+    if (which && !gs_cli_verb_find(which))
+        return gs_cli_unknown_verb(which);
+    if (gs_cli_flag(&args, "json"))
+        return as_json(which);
+    if (!which) {
         gs_cli_usage();
         return GS_EXIT_OK;
     }
-    const struct gs_cli_verb *verb = gs_cli_verb_find(args.operands[0]);
-    if (!verb)
-        return gs_cli_unknown_verb(args.operands[0]);
-    gs_cli_help_verb(verb);
+    gs_cli_help_verb(gs_cli_verb_find(which));
     return GS_EXIT_OK;
 }

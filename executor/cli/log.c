@@ -49,7 +49,28 @@ static size_t tail_from(const char *text, size_t len, long lines)
     return at;
 }
 
-static int print_tail(const char *path, long lines, struct gs_error *err)
+static void print_text(const struct gs_cli_args *args, const char *run,
+                       const char *path, const char *text, size_t len)
+{
+    if (!gs_cli_flag(args, "json")) {
+        fwrite(text, 1, len, stdout);
+        return;
+    }
+    gs_auto_free char *whole = gs_malloc(len + 1);
+    memcpy(whole, text, len);
+    whole[len] = '\0';
+    for (size_t i = 0; i < len; i++) /* a NUL would end the text */
+        if (!whole[i])
+            whole[i] = '?';
+    cJSON *out = gs_cli_document("log");
+    gs_json_add_string(out, "run", run);
+    gs_json_add_string(out, "path", path);
+    gs_json_add_string(out, "text", whole);
+    gs_cli_print_json(out);
+}
+
+static int print_tail(const struct gs_cli_args *args, const char *run,
+                      const char *path, long lines, struct gs_error *err)
 {
     struct stat st;
     gs_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -70,7 +91,7 @@ static int print_tail(const char *path, long lines, struct gs_error *err)
             return gs_fail_errno(err, GS_ERR_SYSTEM, "cannot read %s", path);
     }
     size_t start = tail_from(text, used, lines);
-    fwrite(text + start, 1, used - start, stdout);
+    print_text(args, run, path, text + start, used - start);
     return 0;
 }
 
@@ -86,10 +107,11 @@ static int count_lines(const char *text, long *lines)
     return GS_CLI_GO;
 }
 
-static int show_task(const struct gs_cli_args *args, const char *dir,
-                     long lines, struct gs_error *err)
+static int show_task(const struct gs_cli_args *args,
+                     const struct gs_run_ref *run, long lines,
+                     struct gs_error *err)
 {
-    struct gs_view *view = gs_view_open(dir, err);
+    struct gs_view *view = gs_view_open(run->dir, err);
     gs_auto_free char *id =
         view ? gs_view_find_task(view, args->operands[0], err) : NULL;
     gs_auto_free char *text = id ? gs_view_spec(view, id) : NULL;
@@ -108,7 +130,7 @@ static int show_task(const struct gs_cli_args *args, const char *dir,
         puts(path);
         return 0;
     }
-    return print_tail(path, lines, err);
+    return print_tail(args, run->id, path, lines, err);
 }
 
 static int show_log(const struct gs_cli_args *args,
@@ -123,12 +145,12 @@ static int show_log(const struct gs_cli_args *args,
     if (gs_runs_find(config, gs_cli_value(args, "run"), &run, err) < 0)
         return -1;
     if (args->n_operands > 0) {
-        rc = show_task(args, run.dir, lines, err);
+        rc = show_task(args, &run, lines, err);
     } else {
         const char *set = gs_config_string(config, "log.file");
         gs_auto_free char *path =
             set ? gs_strdup(set) : gs_format("%s/genosched.log", run.dir);
-        rc = print_tail(path, lines, err);
+        rc = print_tail(args, run.id, path, lines, err);
     }
     free(run.id);
     free(run.dir);

@@ -95,11 +95,8 @@ cJSON *gs_cli_document(const char *name)
 
 int gs_cli_print_json(cJSON *document)
 {
-    char *text = cJSON_Print(document);
-    if (!text)
-        gs_malloc((size_t)-1);
+    gs_auto_free char *text = gs_json_print_indented(document);
     puts(text);
-    cJSON_free(text);
     cJSON_Delete(document);
     return GS_EXIT_OK;
 }

@@ -110,8 +110,8 @@ static const struct gs_cli_verb verbs[] = {
      "Examples:\n"
      "  genosched cancel 'IMPUTE (chr7)'\n"
      "  genosched cancel --all\n"},
-    {"log", gs_cli_log, "[TASK]", 0, 1, NULL, GS_CLI_CONFIG, log_options,
-     "the end of a task's output, or of the run's own log",
+    {"log", gs_cli_log, "[TASK]", 0, 1, NULL, GS_CLI_CONFIG | GS_CLI_JSON,
+     log_options, "the end of a task's output, or of the run's own log",
      "Examples:\n"
      "  genosched log\n"
      "  genosched log 'IMPUTE (chr7)' --stderr -n 20\n"},
@@ -138,7 +138,7 @@ static const struct gs_cli_verb verbs[] = {
      "  genosched completion zsh > ~/.zfunc/_genosched\n"},
     {"version", gs_cli_version, "", 0, 0, NULL, GS_CLI_JSON, NULL,
      "print the versions of genosched and of its libraries", ""},
-    {"help", gs_cli_help, "[VERB]", 0, 1, NULL, 0, NULL,
+    {"help", gs_cli_help, "[VERB]", 0, 1, NULL, GS_CLI_JSON, NULL,
      "print help, about one verb if it is named", ""},
 };
 

@@ -83,7 +83,8 @@ int gs_view_tasks(struct gs_view *view, const struct gs_filter *filter,
                   gs_row_f call, void *arg, struct gs_error *err);
 
 /* The id of the task that a person means: an id, a name ("IMPUTE (chr7)"; the
- * newest of that name) or the beginning of an id. NULL if there is none, or more than one. */
+ * newest of that name) or the beginning of an id. NULL if there is none, or
+ * more than one. */
 char *gs_view_find_task(struct gs_view *view, const char *which,
                         struct gs_error *err);
 int gs_view_task(struct gs_view *view, const char *id, gs_row_f call, void *arg,

@@ -88,6 +88,11 @@ usage() {
     run 2 qqqqqqq
     err "'genosched help' lists them"
     run 2 help nothing
+    run 0 help --json
+    json '{"serve", "status", "doctor"} <= {v["name"] for v in d["verbs"]}'
+    run 0 help tasks --json
+    json 'len(d["verbs"]) == 1 and
+          "tsv" in [o["name"] for o in d["verbs"][0]["options"]]'
     run 2 help status tasks
     err "one word too many"
     local verb
@@ -393,6 +398,8 @@ live_run() {
     out "to out"
     run 0 log ok --stderr
     out "to err"
+    run 0 log ok --json
+    json 'd["text"] == "to out\n" and d["path"].endswith(".genosched.out")'
     run 0 log ok --path
     out "$dir/cwd/ok/.genosched.out"
     run 0 log

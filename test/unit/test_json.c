@@ -275,6 +275,8 @@ static void prints_what_it_reads(void **state)
     assert_non_null(strstr(text, "\"minus\":-9007199254740992,"));
     assert_non_null(strstr(text, "\"round\":1000000000000000,"));
     assert_true(cJSON_IsNumber(gs_json_get(o, "exact"))); /* untouched */
+    gs_auto_free char *lines = gs_json_print_indented(o);
+    assert_non_null(strstr(lines, "9007199254740992,\n"));
     gs_auto_json cJSON *back = gs_json_parse(text, strlen(text), &err);
     assert_non_null(back);
     assert_null(gs_json_get(back, "none"));
