@@ -247,7 +247,8 @@ static void clamp(const struct gs_question *q,
         out->limit_bytes = q->requested_bytes;
         snprintf(out->why + used, sizeof out->why - used,
                  "; raised to the request, which the script itself names");
-    } else if (out->limit_bytes < q->floor_bytes) {
+    }
+    if (out->limit_bytes < q->floor_bytes) {
         out->limit_bytes = q->floor_bytes;
         snprintf(out->why, sizeof out->why,
                  "grown after an attempt that ran out of memory");
