@@ -64,7 +64,7 @@ initramfs() { # ROOT
     chmod 1777 "$root/tmp" "$root/run/lock"
     echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
     cp "$(command -v busybox)" "$root/bin/busybox"
-    for name in sh sleep cat dd touch ls readlink true grep rm setsid setpriv \
+    for name in sh sleep cat dd touch mv ls readlink true grep rm setsid setpriv \
         seq; do
         path=$(readlink -f "$(type -P "$name")")
         put "$root" "$path" "/bin/$name"

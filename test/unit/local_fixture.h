@@ -7,10 +7,12 @@
 #define GS_TEST_LOCAL_FIXTURE_H
 
 #include <dirent.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "backend/local/local.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
@@ -126,6 +128,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    /* Of a test that failed half-way. */
+    struct gs_local *local = f->self;
+    for (struct gs_local_attempt *a = local ? local->running : NULL; a;
+         a = a->next)
+        if (a->pid > 0)
+            kill(a->pid, SIGTERM);
     close_backend(f);
     gs_loop_destroy(f->loop);
     gs_config_destroy(f->config);

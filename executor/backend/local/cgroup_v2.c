@@ -68,10 +68,20 @@ static bool alone_in(const char *folder)
     return text && strcmp(text, own) == 0;
 }
 
+static const char leaf_name[] = "/genosched-serve";
+
+/* Already in such a leaf: what counts is the folder around it. */
+static void leave_leaf(char *own)
+{
+    char *slash = strrchr(own, '/');
+    if (slash && strcmp(slash, leaf_name) == 0)
+        *slash = '\0';
+}
+
 /* Into a leaf of the own cgroup, so that it may have other children. */
 static bool step_aside(const char *own)
 {
-    gs_auto_free char *leaf = gs_format("%s/genosched-serve", own);
+    gs_auto_free char *leaf = gs_format("%s%s", own, leaf_name);
     if (!lists(own, "cgroup.controllers", "memory") || !alone_in(own))
         return false;
     if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
@@ -82,9 +92,8 @@ static bool step_aside(const char *own)
 static char *find_base(char *own, const char *mount)
 {
     size_t top = strlen(mount);
-    /* A second start in the same scope finds itself in the leaf. */
-    if (step_aside(own) && usable(own))
-        return gs_strdup(own);
+    leave_leaf(own);
+    step_aside(own);
     for (int level = 0; level < MAX_LEVELS; level++) {
         if (usable(own))
             return gs_strdup(own);
