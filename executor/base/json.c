@@ -79,13 +79,18 @@ cJSON *gs_json_parse(const char *text, size_t len, struct gs_error *err)
     return json;
 }
 
-/* cJSON prints whole numbers of more than 15 digits rounded and with an
- * exponent. */
+/* cJSON prints a whole number of more than 15 digits rounded, or with an
+ * exponent, or as an integer beyond 2^53 that nobody may read again. */
 static bool is_large(const cJSON *json)
 {
-    double d = json->valuedouble;
-    return cJSON_IsNumber(json) && fabs(d) >= 1e15 &&
-           fabs(d) <= (double)GS_JSON_MAX_INT && d == floor(d);
+    return cJSON_IsNumber(json) && fabs(json->valuedouble) >= 1e15;
+}
+
+static char *digits_of(double d)
+{
+    if (fabs(d) <= (double)GS_JSON_MAX_INT && d == floor(d))
+        return gs_format("%lld", (long long)d);
+    return gs_format("%.16e", d); /* 17 digits: the same double again */
 }
 
 static bool has_large(const cJSON *json)
@@ -101,8 +106,7 @@ static bool has_large(const cJSON *json)
 static void spell_out(cJSON *json)
 {
     if (is_large(json)) {
-        gs_auto_free char *digits =
-            gs_format("%lld", (long long)json->valuedouble);
+        gs_auto_free char *digits = digits_of(json->valuedouble);
         json->valuestring = cJSON_malloc(strlen(digits) + 1);
         if (!json->valuestring)
             gs_malloc((size_t)-1);

