@@ -175,6 +175,19 @@ static void kill_takes_the_tree(void **state)
                      0);
 }
 
+/* Heard however early it comes: the shim is told before it can listen. */
+static void cancel_at_birth(void **state)
+{
+    struct fixture *f = *state;
+    char *argv[] = {"sleep", "60", NULL};
+    for (int i = 0; i < 20; i++) {
+        struct gs_attempt_key key = {"testrun", "birth", i + 1};
+        start_attempt(f, "birth", i + 1, argv);
+        gs_backend_local.cancel(f->self, &key, GS_REASON_CANCELLED, NULL);
+        assert_int_equal(wait_end(f)->outcome.reason, GS_REASON_CANCELLED);
+    }
+}
+
 static void leftovers_end_before_the_result(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +304,7 @@ int main(void)
         T(nobody_holds_what_is_not_theirs),
         T(time_limit),
         T(kill_takes_the_tree),
+        T(cancel_at_birth),
         T(leftovers_end_before_the_result),
         T(late_writer_may_finish),
         T(out_of_memory),

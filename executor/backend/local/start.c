@@ -194,11 +194,13 @@ static void plan_spawn(posix_spawn_file_actions_t *files,
     posix_spawn_file_actions_adddup2(files, m->spec, GS_SPEC_FD);
     posix_spawn_file_actions_adddup2(files, m->lock, GS_LOCK_FD);
     posix_spawn_file_actions_adddup2(files, m->ledger, GS_LEDGER_FD);
-    sigset_t none, all;
-    sigemptyset(&none);
+    sigset_t held, all;
+    /* Born deaf: a cancel that comes before the shim can hear it waits. */
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
     sigfillset(&all);
     posix_spawnattr_init(attr);
-    posix_spawnattr_setsigmask(attr, &none);
+    posix_spawnattr_setsigmask(attr, &held);
     posix_spawnattr_setsigdefault(attr, &all);
     posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
                                        POSIX_SPAWN_SETSIGDEF);
