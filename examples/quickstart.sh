@@ -135,9 +135,10 @@ stop_progress() {
 }
 
 packages() {
-    apt_install build-essential cmake ninja-build pkg-config git \
+    apt_install ca-certificates git procps unzip python3 python3-venv \
+        build-essential cmake ninja-build pkg-config \
         libcurl4-gnutls-dev libcjson-dev libyaml-dev libhts-dev \
-        libsqlite3-dev maven openjdk-17-jdk-headless unzip python3 python3-venv
+        libsqlite3-dev maven openjdk-17-jdk-headless
     "$here/install-tools.sh" >/dev/null
 }
 
@@ -181,11 +182,12 @@ compare() {
 }
 
 show() {
-    local engine
+    local engine task="impute (chromosome=chr1)"
     for engine in "${engines[@]}"; do
         printf '\n%s (run %s)\n' "$engine" "${run_id[$engine]}"
         python3 "$example/report.py" "${run_id[$engine]}"
     done
+    [ "${engines[0]}" = snakemake ] || task="IMPUTE (chr1)"
     cat <<NEXT
 
 The scores:  $out/${engines[0]}/results/scores.tsv
@@ -193,7 +195,7 @@ What next:
   export PATH="$bin:\$PATH"
   genosched status --list
   genosched tasks --sort peak --reverse ${run_id[${engines[0]}]}
-  genosched explain --help
+  genosched explain --run ${run_id[${engines[0]}]} '$task'
   genosched doctor
 In a pipeline of your own: README.md, and examples/chromosomes/README.md.
 NEXT
