@@ -74,14 +74,18 @@ static int run(int spec_fd)
         return 2;
     }
     int dir_fd = open(spec.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return 3; /* no `begun`: genosched sees that nothing ran */
+    if (dir_fd < 0) { /* no `begun`: genosched sees that nothing ran */
+        cgroup_remove(&spec);
+        return 3;
+    }
     int signal_fd = supervise_signals();
     tell_pid();
     measure_begin(&m, &spec);
     int record_fd = record_reserve(dir_fd);
     if (record_fd < 0 || signal_fd < 0 || cgroup_open(&cg, &spec) < 0) {
-        fail_early(dir_fd, record_fd, spec.dir, strerror(errno), &m);
+        const char *why = strerror(errno);
+        cgroup_remove(&spec);
+        fail_early(dir_fd, record_fd, spec.dir, why, &m);
         return 0;
     }
     struct outcome o = {.exit_code = -1, .signal = -1};
