@@ -31,7 +31,8 @@ class GenoschedPlugin extends BasePlugin {
     @Override
     void start() {
         super.start()
-        installed = wrapper.pluginPath
+        // Nextflow loads plugins through a link that goes away with the launch.
+        installed = wrapper.pluginPath.toRealPath()
         addStandIns(wrapper)
         GenoschedTrace.registerFields()
     }

@@ -111,7 +111,8 @@ class GenoschedProcess {
             // it has closed its end first
         }
         if( !process.waitFor(graceMillis, TimeUnit.MILLISECONDS) ) {
-            log.warn "genosched (pid ${process.pid()}) did not end by itself within ${graceMillis} ms: it is killed"
+            if( graceMillis > 0 )
+                log.warn "genosched (pid ${process.pid()}) did not end by itself within ${graceMillis} ms: it is killed"
             process.destroyForcibly().waitFor(5, TimeUnit.SECONDS)
         }
     }
