@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/doctor.h"
 #include "cli/format.h"
@@ -113,6 +114,7 @@ int gs_cli_doctor(int argc, char **argv)
     int rc = gs_cli_parse(argc, argv, &args);
     if (rc != GS_CLI_GO)
         return rc;
+    gs_log_set_level(GS_LOG_ERROR); /* warnings are among the checks */
     d.checks = cJSON_CreateArray();
     check_version(&d);
     check_config(&d, &args);

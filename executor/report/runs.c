@@ -69,7 +69,10 @@ int gs_runs_list(const struct gs_config *config, struct gs_run_ref **list,
     if (!dir && errno == ENOENT)
         return 0;
     if (!dir)
-        return gs_fail_errno(err, GS_ERR_STATE, "cannot read the runs in %s",
+        return gs_fail_errno(err, GS_ERR_STATE,
+                             "cannot read the runs in %s (check its "
+                             "permissions, or name another folder by "
+                             "state_dir or GENOSCHED_STATE)",
                              runs);
     for (struct dirent *d; (d = readdir(dir));)
         if (d->d_name[0] != '.')
