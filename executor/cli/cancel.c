@@ -222,29 +222,26 @@ static int cancel(struct cancel *c, const struct gs_cli_args *args,
     return 0;
 }
 
-int gs_cli_cancel(int argc, char **argv)
+static int cancel_asked(const struct gs_cli_args *args,
+                        const struct gs_config *config, struct gs_error *err)
 {
-    struct gs_cli_args args;
-    struct gs_error err;
     struct cancel c = {0};
-    int rc = gs_cli_parse(argc, argv, &args);
-    if (rc != GS_CLI_GO)
-        return rc;
-    bool all = gs_cli_flag(&args, "all");
-    if (all == (args.n_operands > 0))
+    bool all = gs_cli_flag(args, "all");
+    if (all == (args->n_operands > 0))
         return gs_cli_wrong(all ? "cancel: name tasks or say --all, not both"
                                 : "cancel: which tasks? Name them, or say "
                                   "--all");
-    struct gs_config *config = gs_cli_load_config(&args, &rc);
-    if (!config)
-        return rc;
-    rc = cancel(&c, &args, config, &err);
+    int rc = cancel(&c, args, config, err);
     gs_view_close(c.view);
     for (size_t i = 0; i < c.n; i++)
         free(c.tasks[i].id);
     free(c.tasks);
     free(c.run.id);
     free(c.run.dir);
-    gs_config_destroy(config);
-    return rc < 0 ? gs_cli_fail(&err) : GS_EXIT_OK;
+    return rc;
+}
+
+int gs_cli_cancel(int argc, char **argv)
+{
+    return gs_cli_with_config(argc, argv, cancel_asked);
 }

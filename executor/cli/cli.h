@@ -99,6 +99,13 @@ void gs_cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * with the exit code in *rc. */
 struct gs_config *gs_cli_load_config(const struct gs_cli_args *args, int *rc);
 
+/* Parses, loads the configuration and calls; prints the error of a call that
+ * returns -1, otherwise returns the exit code that it returned. */
+typedef int (*gs_cli_body_f)(const struct gs_cli_args *args,
+                             const struct gs_config *config,
+                             struct gs_error *err);
+int gs_cli_with_config(int argc, char **argv, gs_cli_body_f body);
+
 /* A new document: {"schema":"genosched.NAME/1"}. */
 cJSON *gs_cli_document(const char *name);
 /* Prints it, indented, and deletes it; returns GS_EXIT_OK. */

@@ -316,15 +316,5 @@ static int explain(const struct gs_cli_args *args,
 
 int gs_cli_explain(int argc, char **argv)
 {
-    struct gs_cli_args args;
-    struct gs_error err;
-    int rc = gs_cli_parse(argc, argv, &args);
-    if (rc != GS_CLI_GO)
-        return rc;
-    struct gs_config *config = gs_cli_load_config(&args, &rc);
-    if (!config)
-        return rc;
-    rc = explain(&args, config, &err);
-    gs_config_destroy(config);
-    return rc < 0 ? gs_cli_fail(&err) : GS_EXIT_OK;
+    return gs_cli_with_config(argc, argv, explain);
 }

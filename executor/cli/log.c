@@ -159,15 +159,5 @@ static int show_log(const struct gs_cli_args *args,
 
 int gs_cli_log(int argc, char **argv)
 {
-    struct gs_cli_args args;
-    struct gs_error err;
-    int rc = gs_cli_parse(argc, argv, &args);
-    if (rc != GS_CLI_GO)
-        return rc;
-    struct gs_config *config = gs_cli_load_config(&args, &rc);
-    if (!config)
-        return rc;
-    rc = show_log(&args, config, &err);
-    gs_config_destroy(config);
-    return rc < 0 ? gs_cli_fail(&err) : rc;
+    return gs_cli_with_config(argc, argv, show_log);
 }

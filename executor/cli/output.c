@@ -85,6 +85,21 @@ struct gs_config *gs_cli_load_config(const struct gs_cli_args *args, int *rc)
     return NULL;
 }
 
+int gs_cli_with_config(int argc, char **argv, gs_cli_body_f body)
+{
+    struct gs_cli_args args;
+    struct gs_error err;
+    int rc = gs_cli_parse(argc, argv, &args);
+    if (rc != GS_CLI_GO)
+        return rc;
+    struct gs_config *config = gs_cli_load_config(&args, &rc);
+    if (!config)
+        return rc;
+    rc = body(&args, config, &err);
+    gs_config_destroy(config);
+    return rc < 0 ? gs_cli_fail(&err) : rc;
+}
+
 cJSON *gs_cli_document(const char *name)
 {
     cJSON *document = cJSON_CreateObject();

@@ -312,19 +312,15 @@ static int show_run(const struct gs_cli_args *args,
     return rc < 0 ? -1 : s.sum.broken > 0 ? GS_EXIT_NO : GS_EXIT_OK;
 }
 
+static int status(const struct gs_cli_args *args,
+                  const struct gs_config *config, struct gs_error *err)
+{
+    return gs_cli_flag(args, "list")
+               ? list_runs(config, gs_cli_flag(args, "json"), err)
+               : show_run(args, config, err);
+}
+
 int gs_cli_status(int argc, char **argv)
 {
-    struct gs_cli_args args;
-    struct gs_error err;
-    int rc = gs_cli_parse(argc, argv, &args);
-    if (rc != GS_CLI_GO)
-        return rc;
-    struct gs_config *config = gs_cli_load_config(&args, &rc);
-    if (!config)
-        return rc;
-    rc = gs_cli_flag(&args, "list")
-             ? list_runs(config, gs_cli_flag(&args, "json"), &err)
-             : show_run(&args, config, &err);
-    gs_config_destroy(config);
-    return rc < 0 ? gs_cli_fail(&err) : rc;
+    return gs_cli_with_config(argc, argv, status);
 }

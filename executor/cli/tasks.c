@@ -138,26 +138,26 @@ static int print(const struct gs_cli_args *args, struct gs_view *view,
     return rc;
 }
 
-int gs_cli_tasks(int argc, char **argv)
+static int tasks(const struct gs_cli_args *args, const struct gs_config *config,
+                 struct gs_error *err)
 {
-    struct gs_cli_args args;
     struct gs_run_ref run = {0};
-    struct gs_error err;
-    int rc = gs_cli_parse(argc, argv, &args);
-    if (rc == GS_CLI_GO && gs_cli_flag(&args, "state"))
-        rc = check_states(gs_cli_value(&args, "state"));
+    int rc = gs_cli_flag(args, "state")
+                 ? check_states(gs_cli_value(args, "state"))
+                 : GS_CLI_GO;
     if (rc != GS_CLI_GO)
         return rc;
-    struct gs_config *config = gs_cli_load_config(&args, &rc);
-    if (!config)
-        return rc;
-    rc = gs_runs_find(config, args.n_operands ? args.operands[0] : NULL, &run,
-                      &err);
-    struct gs_view *view = rc == 0 ? gs_view_open(run.dir, &err) : NULL;
-    rc = view ? print(&args, view, run.id, &err) : -1;
+    rc = gs_runs_find(config, args->n_operands ? args->operands[0] : NULL, &run,
+                      err);
+    struct gs_view *view = rc == 0 ? gs_view_open(run.dir, err) : NULL;
+    rc = view ? print(args, view, run.id, err) : -1;
     gs_view_close(view);
     free(run.id);
     free(run.dir);
-    gs_config_destroy(config);
-    return rc < 0 ? gs_cli_fail(&err) : GS_EXIT_OK;
+    return rc;
+}
+
+int gs_cli_tasks(int argc, char **argv)
+{
+    return gs_cli_with_config(argc, argv, tasks);
 }
