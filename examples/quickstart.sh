@@ -12,7 +12,6 @@ out="$top/build/quickstart"
 engines=(nextflow snakemake)
 declare -A run_id=()
 watcher=""
-trap stop_progress EXIT
 
 usage() {
     cat <<USAGE
@@ -28,7 +27,7 @@ shows what each chromosome was given and what it used.
   --help         this text
 
 Packages come from Debian by apt-get, as root or through sudo. Everything else
-goes to ${XDG_CACHE_HOME:-~/.cache}/genosched, ~/.nextflow/plugins and
+goes to ~/.cache/genosched, ~/.nextflow/plugins, ~/.local/state/genosched and
 build/. Running it again does only what is still to do: delete DIR to run the
 engines from the start.
 USAGE
@@ -133,6 +132,7 @@ stop_progress() {
     wait "$watcher" 2>/dev/null || true
     watcher=""
 }
+trap stop_progress EXIT
 
 packages() {
     apt_install ca-certificates git procps unzip python3 python3-venv \
