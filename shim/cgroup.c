@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +141,7 @@ int cgroup_watch_oom(const struct cgroup *cg, short *events)
     return openat(cg->memory, "memory.events", O_RDONLY | O_CLOEXEC);
 }
 
-void cgroup_signal(const struct cgroup *cg, int sig)
+void cgroup_members(const struct cgroup *cg, void (*call)(pid_t pid))
 {
     static char text[MAX_PROCS_ROOM];
     if (cg->memory < 0 ||
@@ -154,16 +153,15 @@ void cgroup_signal(const struct cgroup *cg, int sig)
         if (end == p)
             break;
         if (pid > 1 && pid != getpid())
-            kill((pid_t)pid, sig);
+            call((pid_t)pid);
         p = end + (*end == '\n');
     }
 }
 
 void cgroup_kill(const struct cgroup *cg)
 {
-    if (cg->version == 2 && write_at(cg->memory, "cgroup.kill", "1") == 0)
-        return;
-    cgroup_signal(cg, SIGKILL);
+    if (cg->version == 2)
+        write_at(cg->memory, "cgroup.kill", "1");
 }
 
 bool cgroup_empty(const struct cgroup *cg)

@@ -58,13 +58,16 @@ int64_t cgroup_cpu_ms(const struct cgroup *cg);
 int64_t cgroup_oom_kills(const struct cgroup *cg);
 /* A descriptor to poll for OOM (events: *events), or -1. */
 int cgroup_watch_oom(const struct cgroup *cg, short *events);
-void cgroup_signal(const struct cgroup *cg, int sig);
+void cgroup_members(const struct cgroup *cg, void (*call)(pid_t pid));
+/* All at once, where the kernel can. */
 void cgroup_kill(const struct cgroup *cg);
 bool cgroup_empty(const struct cgroup *cg);
 void cgroup_remove(const struct spec *spec);
 
-/* The process tree below the shim, which is the reaper of all orphans. */
-void tree_signal(int sig);
+/* The attempt's processes: those below the shim, which is the reaper of all
+ * orphans, and the members of the cgroup. Each is told once, parents before
+ * their children. */
+void tree_signal(const struct cgroup *cg, int sig);
 /* Sum over the tree: resident sets, or proportional sets (dearer). */
 int64_t tree_rss(void);
 int64_t tree_pss(void);

@@ -71,27 +71,17 @@ static void enter(struct run *r, enum phase phase, int64_t for_ms)
     r->check_ms = 1;
 }
 
-static void signal_all(struct run *r, int sig)
-{
-    /* The group first: a bash that is told together with its children does
-     * not go on to its next line. */
-    if (!r->main_ended)
-        kill(-r->launch.pid, sig);
-    cgroup_signal(r->cg, sig);
-    tree_signal(sig);
-}
-
 static void ask_to_end(struct run *r)
 {
-    signal_all(r, SIGTERM);
-    signal_all(r, SIGCONT); /* a stopped process would not hear it */
+    tree_signal(r->cg, SIGTERM);
+    tree_signal(r->cg, SIGCONT); /* a stopped process would not hear it */
     enter(r, TERM, r->spec->grace_ms);
 }
 
 static void kill_all(struct run *r)
 {
     cgroup_kill(r->cg);
-    tree_signal(SIGKILL);
+    tree_signal(r->cg, SIGKILL);
 }
 
 /* The first reason counts; after the command's own end there is none. */
@@ -220,16 +210,16 @@ static void look_for_oom(struct run *r)
 
 static void on_oom_notice(struct run *r)
 {
-    uint64_t count;
     char events[1024];
-    if (r->cg->version == 1) {
-        ssize_t n = read(r->oom_fd, &count, sizeof count);
-        (void)n;
-    } else { /* reading from the start re-arms the descriptor */
-        ssize_t n = pread(r->oom_fd, events, sizeof events, 0);
-        (void)n;
+    uint64_t count;
+    ssize_t n;
+    if (r->cg->version == 1) { /* comes before the kill: look some more */
+        n = read(r->oom_fd, &count, sizeof count);
+        r->oom_looks = OOM_LOOKS;
+    } else { /* comes with it; reading from the start re-arms it */
+        n = pread(r->oom_fd, events, sizeof events, 0);
     }
-    r->oom_looks = OOM_LOOKS;
+    (void)n;
     look_for_oom(r);
 }
 
@@ -377,7 +367,7 @@ static void judge(struct run *r)
     else if (r->main_ended)
         o->signal = WTERMSIG(r->status);
     o->oom_kills = cgroup_oom_kills(r->cg);
-    if (r->failed.stage != STAGE_NONE) {
+    if (r->failed.stage != STAGE_NONE && o->oom_kills == 0) {
         bool exec = r->failed.stage == STAGE_EXEC;
         o->exit_code = !exec ? -1 : r->failed.error == ENOENT ? 127 : 126;
         o->signal = -1;

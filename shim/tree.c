@@ -111,9 +111,21 @@ static void collect(void)
         add_children(tree.pid[i]);
 }
 
-void tree_signal(int sig)
+static int n_below;
+
+static void add_member(pid_t pid)
+{
+    for (int i = 0; i < n_below; i++)
+        if (tree.pid[i] == pid)
+            return;
+    add(pid);
+}
+
+void tree_signal(const struct cgroup *cg, int sig)
 {
     collect();
+    n_below = tree.n;
+    cgroup_members(cg, add_member);
     for (int i = 0; i < tree.n; i++)
         kill(tree.pid[i], sig);
 }

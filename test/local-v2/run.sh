@@ -65,7 +65,7 @@ initramfs() { # ROOT
     mkdir -p "$root"/{bin,dev,proc,sys,tmp,run/lock,tests,root,etc}
     chmod 1777 "$root/tmp" "$root/run/lock"
     echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
-    cp "$(command -v busybox)" "$root/bin/busybox"
+    put "$root" "$(type -P busybox)" /bin/busybox
     for name in sh sleep cat dd touch mv ls readlink true grep rm setsid setpriv \
         seq; do
         path=$(readlink -f "$(type -P "$name")")

@@ -175,6 +175,22 @@ static void kill_takes_the_tree(void **state)
                      0);
 }
 
+/* A program that counts its SIGTERMs must not be hurried by a second. */
+static void told_to_end_once(void **state)
+{
+    struct fixture *f = *state;
+    char *argv[] = {"sh", "-c",
+                    "trap 'echo told >>told' TERM; touch ready; "
+                    "while [ ! -s told ]; do sleep 0.05; done; sleep 0.5",
+                    NULL};
+    struct gs_attempt_key key = {"testrun", "once", 1};
+    start_one(f, "once", argv);
+    wait_file(f, "ready");
+    gs_backend_local.cancel(f->self, &key, GS_REASON_CANCELLED, NULL);
+    assert_int_equal(wait_end(f)->outcome.reason, GS_REASON_CANCELLED);
+    assert_file(f, "told", "told\n");
+}
+
 /* Heard however early it comes: the shim is told before it can listen. */
 static void cancel_at_birth(void **state)
 {
@@ -304,6 +320,7 @@ int main(void)
         T(nobody_holds_what_is_not_theirs),
         T(time_limit),
         T(kill_takes_the_tree),
+        T(told_to_end_once),
         T(cancel_at_birth),
         T(leftovers_end_before_the_result),
         T(late_writer_may_finish),
