@@ -184,7 +184,7 @@ class GenoschedClient {
             GenoschedBinary.checkVersion(server.get('version'), 'The program that was started')
         }
         catch( GenoschedGoneException e ) {
-            child.close(0)
+            child.bury()
             final words = child.lastWords()
             throw new IOException(e.message + " (exit status ${child.exitStatus()})" + (words ? ", its last words: $words" : ''), e)
         }
@@ -228,7 +228,7 @@ class GenoschedClient {
     private boolean reconnect(GenoschedProcess dead, String why) {
         if( System.currentTimeMillis() - liveSince > HEALTHY_MILLIS )
             deaths = 0
-        dead.close(0)
+        dead.bury()
         log.warn "genosched ended unexpectedly (exit status ${dead.exitStatus()}; $why): starting it again. Running tasks go on meanwhile."
         String last = why
         while( !closing && ++deaths <= MAX_DEATHS ) {
@@ -424,7 +424,7 @@ class GenoschedClient {
             catch( GenoschedGoneException e ) {
                 log.debug "No reply to '$method', it will be sent again: ${e.message}"
                 // If it hangs rather than died, the poll must notice as well.
-                process.close(0)
+                process.bury()
                 process = awaitOther(process)
             }
         }

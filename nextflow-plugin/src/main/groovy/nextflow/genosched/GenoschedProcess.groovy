@@ -26,6 +26,8 @@ class GenoschedProcess {
     /** A reply may be long (a poll after a restart names every task), but not endless. */
     private static final int MAX_REPLY_CHARS = 256 * 1024 * 1024
     private static final int KEPT_STDERR_LINES = 12
+    /** Between the end of its stdout and its exit status. */
+    private static final int BURIAL_MILLIS = 1000
 
     private final List<String> command
     private final ConcurrentHashMap<Long,CompletableFuture<Map>> waiting = new ConcurrentHashMap<>()
@@ -100,6 +102,19 @@ class GenoschedProcess {
         }
     }
 
+    /**
+     * Makes sure that a child which died or hangs is gone. Its stdin stays
+     * open until then: the end of it would tell a genosched that is merely
+     * slow that Nextflow is dead, and it would stop the tasks.
+     */
+    void bury() {
+        if( process == null )
+            return
+        if( !process.waitFor(BURIAL_MILLIS, TimeUnit.MILLISECONDS) )
+            process.destroyForcibly().waitFor(5, TimeUnit.SECONDS)
+        close(0)
+    }
+
     /** Closes its stdin, gives it `graceMillis` to end, then kills it. */
     void close(long graceMillis) {
         if( process == null )
@@ -111,8 +126,7 @@ class GenoschedProcess {
             // it has closed its end first
         }
         if( !process.waitFor(graceMillis, TimeUnit.MILLISECONDS) ) {
-            if( graceMillis > 0 )
-                log.warn "genosched (pid ${process.pid()}) did not end by itself within ${graceMillis} ms: it is killed"
+            log.warn "genosched (pid ${process.pid()}) did not end by itself within ${graceMillis} ms: it is killed"
             process.destroyForcibly().waitFor(5, TimeUnit.SECONDS)
         }
     }

@@ -33,7 +33,7 @@ class GenoschedStatus {
 
     boolean isAdopted() { fields.get('adopted') == true }
 
-    boolean isFinal() { state in FINAL }
+    boolean isFinal() { state != null && state in FINAL }
 
     boolean isStarted() { state == 'running' || isFinal() }
 
