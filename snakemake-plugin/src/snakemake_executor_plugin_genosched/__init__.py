@@ -184,7 +184,13 @@ class Executor(RemoteExecutor):
                 ended = False
             if not ended:
                 yield info
-        self._dispatcher.say_why_waiting(active_jobs)
+        try:
+            # Set by SIGTERM; not an interface, so it may be missing.
+            if getattr(self.workflow.scheduler, "_user_kill", None):
+                self._dispatcher.take_back_queue("Snakemake was told to end")
+            self._dispatcher.say_why_waiting(active_jobs)
+        except Exception as error:
+            self.logger.warning(f"genosched: {error!r}")
 
     def _look_at(self, info: SubmittedJobInfo) -> bool:
         """Reports the job if it has ended."""
@@ -195,15 +201,26 @@ class Executor(RemoteExecutor):
                 return False
             self._report_error(info, f"{dispatcher.fatal}\n", [])
             return True
-        succeeded = status["state"] == "succeeded"
-        if succeeded:
-            dispatcher.forget(task, succeeded)
+        if status["state"] == "succeeded":
+            dispatcher.forget(task, succeeded=True)
             self.report_job_success(info)
+        elif dispatcher.was_taken_back(task, status):
+            dispatcher.forget(task, succeeded=True)
+            self.workflow.scheduler.error_callback(info.job)
         else:
             log = dispatcher.known[task].files.stderr
-            self._report_error(info, failure.describe(status, log), [str(log)])
-            dispatcher.forget(task, succeeded)
+            logs = [str(log)] if log.exists() else []
+            self._report_error(info, failure.describe(status, log), logs)
+            dispatcher.forget(task, succeeded=False)
+            if self._is_the_end(info.job):
+                dispatcher.take_back_queue("a job has failed, without --keep-going")
         return True
+
+    def _is_the_end(self, job: Any) -> bool:
+        """Whether Snakemake starts nothing more after the failure of this job."""
+        keep_going = getattr(self.workflow.execution_settings, "keep_going", True)
+        retries = getattr(job, "restart_times", 0) or 0
+        return not keep_going and job.attempt > retries
 
     def _report_error(
         self, info: SubmittedJobInfo, message: str, logs: list[str]

@@ -73,6 +73,9 @@ class Dispatcher:
         self._waiting = Waiting(log.info)
         self.fork_server: ForkServer | None = None
         self._binary: str | None = None
+        self.queue_taken_back = False
+        self._taken_back: set[str] = set()
+        self._left_behind: dict[str, list[str]] = {}
 
     @property
     def settings(self) -> ExecutorSettings:
@@ -139,6 +142,7 @@ class Dispatcher:
         self.session = session
         self._start_fork_server()  # loads Snakemake while genosched starts
         session.start()
+        self._remember_left_behind(session)
         if not self.on_this_machine:
             self._close_fork_server()
 
@@ -200,14 +204,9 @@ class Dispatcher:
         On return no older task of a new job's place is alive any more.
         """
         assert self.session is not None
-        statuses = {
-            task: status
-            for task, status in self.session.statuses().items()
-            if task not in self.known and identity.place_and_work(task)
-        }
         batch, stop = Batch(), []
         for job in jobs:
-            decision = self._decide(job, statuses) if statuses else Decision()
+            decision = self._decide(job)
             stop += decision.stop
             if decision.adopt is not None:
                 batch.adopted.append((decision.adopt, job))
@@ -222,14 +221,31 @@ class Dispatcher:
             )
         return batch
 
-    def _decide(self, job: Any, statuses: dict[str, Status]) -> Decision:
+    def _decide(self, job: Any) -> Decision:
+        assert self.session is not None
+        place = identity.place(job)
+        statuses = {
+            task: status
+            for task in self._left_behind.get(place, [])
+            if task not in self.known
+            for status in [self.session.status(task)]
+            if status is not None
+        }
+        if not statuses:
+            return Decision()
         return decide(
-            identity.place(job),
+            place,
             identity.work(job),
             identity.marked_ids(self._workflow.persistence, job),
             statuses,
             lambda since_ms: outputs_good_since(job, self.workdir, since_ms),
         )
+
+    def _remember_left_behind(self, session: Session) -> None:
+        """What earlier Snakemakes of this run have left, by the job's place."""
+        for task in session.statuses():
+            if keys := identity.place_and_work(task):
+                self._left_behind.setdefault(keys[0], []).append(task)
 
     def files(self, task: str, job: Any) -> Files:
         """Where the output of a task goes; the same for a task taken over."""
@@ -300,6 +316,28 @@ class Dispatcher:
             return None
         status = self.session.status(task)
         return status if status and status.get("state") in FINAL else None
+
+    def take_back_queue(self, why: str) -> None:
+        """Jobs that have not begun are not begun any more.
+
+        For Snakemake everything that was handed over is running; when it wants
+        to start nothing more, that has to hold for genosched's queue as well.
+        """
+        if self.session is None or self.queue_taken_back:
+            return
+        self.queue_taken_back = True
+        tasks = []
+        for task in self.known:
+            status = self.session.status(task)
+            if status is None or status.get("state") == "pending":
+                tasks.append(task)
+        if tasks:
+            self._taken_back.update(tasks)
+            self._log.info(f"genosched: {len(tasks)} waiting jobs are not begun: {why}")
+            self.session.ask_to_stop(tasks)
+
+    def was_taken_back(self, task: str, status: Status) -> bool:
+        return task in self._taken_back and status.get("state") == "cancelled"
 
     def say_why_waiting(self, active: list[Any]) -> None:
         """Tells the user, if no job has run for a while."""

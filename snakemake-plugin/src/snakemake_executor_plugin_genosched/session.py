@@ -71,7 +71,10 @@ class Session:
         with self._lock:
             if self._watcher is not None:
                 return
-            self._take(self._call("poll", {"after": 0}))
+            after, told = -1, 0
+            while told > after:  # a long list comes in several replies
+                after = told
+                told = self._take(self._call("poll", {"after": after}))
             self._watcher = threading.Thread(target=self._watch, daemon=True)
             self._watcher.start()
 
@@ -109,6 +112,10 @@ class Session:
             )
             time.sleep(min(0.05, left))
         return True
+
+    def ask_to_stop(self, tasks: list[str]) -> None:
+        """Stops tasks without waiting; their ends come like any other."""
+        self._call("kill", {"ids": tasks})
 
     def close(self, mode: str, seconds: float) -> None:
         """Ends the run in that mode (`cancel`, `drain`, `detach`) and the child."""

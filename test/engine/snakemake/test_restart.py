@@ -156,6 +156,19 @@ def test_sigterm_lets_running_jobs_finish(project):
     assert names(project, "end") == [n for n in ALL if n != "late"]
 
 
+def test_sigterm_begins_nothing_new(project):
+    project.write(SNAKEFILE)
+    run = project.start("--genosched-cpus", "1")
+    project.wait_for_events("start", 1)
+    os.kill(run.pid, signal.SIGTERM)
+    wait_until(lambda: "3 waiting jobs are not begun" in run.log.read_text(), 30)
+    (project.work / "go").touch()
+    code, said = project.finish(run)
+    assert code == 1, said
+    assert len(project.events("start")) == len(project.events("end")) == 1
+    assert "Error in rule" not in said, "they have not failed"
+
+
 def test_two_snakemakes_of_one_snakefile_is_one_clear_error(project):
     project.write(SNAKEFILE)
     run = project.start("--genosched-cpus", "8", "out/1.txt")

@@ -135,6 +135,23 @@ rule broken:
     assert str(logs[0]) in said
 
 
+def test_after_a_failure_the_queue_is_not_begun_unless_it_shall_go_on(project):
+    project.write(f"""
+rule all:
+    input: expand("out/{{i}}", i=range(4))
+rule one:
+    output: "out/{{i}}"
+    shell: "{LOG} sleep 1; exit 1"
+""")
+    code, said = project.run("--genosched-cpus", "1")
+    assert code == 1
+    assert len(project.events("start")) < 4
+    assert said.count("external_jobid:") == len(project.events("start"))
+    code, said = project.run("--genosched-cpus", "1", "--keep-going")
+    assert code == 1
+    assert said.count("external_jobid:") == 4
+
+
 @pytest.mark.skipif(
     os.environ.get("GENOSCHED_QUICK") == "1", reason="takes a minute: quick run"
 )
