@@ -66,7 +66,7 @@ static void fail_early(int dir_fd, int record_fd, const char *what,
 static int run(int spec_fd)
 {
     static struct measure m;
-    struct spec spec;
+    static struct spec spec; /* in use until the end: never freed */
     struct cgroup cg;
     const char *bad = spec_load(&spec, spec_fd);
     if (bad) {
