@@ -221,21 +221,19 @@ static void wait_file(struct fixture *f, const char *name)
     fail_msg("%s did not appear", name);
 }
 
-/* Processes whose command line holds `part`; \1 stands for NUL. */
-static int count_processes(const char *part)
+/* Processes that work in the fixture's folder: the tasks' and no others. */
+static int count_processes(struct fixture *f)
 {
     int n = 0;
     DIR *proc = opendir("/proc");
     for (struct dirent *d; (d = readdir(proc));) {
-        size_t len = 0;
-        gs_auto_free char *path = gs_format("/proc/%s/cmdline", d->d_name);
-        gs_auto_free char *text = d->d_name[0] >= '1' && d->d_name[0] <= '9'
-                                      ? gs_file_read(path, 1 << 20, &len, NULL)
-                                      : NULL;
-        for (size_t i = 0; i < len; i++)
-            if (!text[i])
-                text[i] = 1;
-        n += text && strstr(text, part);
+        char cwd[4096];
+        gs_auto_free char *path = gs_format("/proc/%s/cwd", d->d_name);
+        ssize_t len = d->d_name[0] >= '1' && d->d_name[0] <= '9'
+                          ? readlink(path, cwd, sizeof cwd - 1)
+                          : -1;
+        cwd[len > 0 ? len : 0] = '\0';
+        n += strcmp(cwd, f->workdir) == 0;
     }
     closedir(proc);
     return n;
