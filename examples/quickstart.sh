@@ -223,7 +223,9 @@ step "What is in force on this machine (genosched doctor)"
 genosched doctor | sed 's/^/      /' || true
 
 step "A cohort of 100 people and 22 chromosomes (about half a minute)"
-cohort="$("$CACHE/cohort-venv/bin/python" "$example/make_cohort.py")"
+# shellcheck disable=SC2086  # options, for tests: a smaller cohort
+cohort="$("$CACHE/cohort-venv/bin/python" "$example/make_cohort.py" \
+    ${GENOSCHED_COHORT:-})"
 
 for engine in "${engines[@]}"; do
     step "The workflow by $engine: 89 tasks"

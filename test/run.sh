@@ -74,10 +74,20 @@ cgroup2() { bash test/local-v2/run.sh; }
 nextflow() { bash test/engine/nextflow/run.sh; }
 snakemake() { bash test/engine/snakemake/run.sh; }
 example() { bash examples/chromosomes/test.sh; }
+readme() { python3 test/readme.py "$GENOSCHED_RELEASE" build/release; }
+# The first of the README's two commands, on a small cohort.
+quickstart() {
+    local out rc=0
+    out=$(mktemp -d "${TMPDIR:-/tmp}/genosched-quickstart.XXXXXX")
+    GENOSCHED_STATE=$out/state GENOSCHED_COHORT="--scale 0.02 --targets 40 --panel 100" \
+        bash examples/quickstart.sh --out "$out" || rc=$?
+    [ "$rc" -ne 0 ] || rm -rf "$out"
+    return "$rc"
+}
 bench() { bash test/bench/run.sh --quick; }
 
-suites=(style unit conformance cli fault crash cgroup2 nextflow snakemake
-    example bench)
+suites=(style unit conformance cli readme fault crash cgroup2 nextflow snakemake
+    example quickstart bench)
 
 passed=0 failed=0 broken=()
 run() {
