@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void fail(int report, int stage)
@@ -69,6 +71,46 @@ static void open_stdio(const struct spec *spec, int report)
         fail(report, STAGE_STDERR);
 }
 
+static const char *path_in(char **envp)
+{
+    for (char **e = envp; *e; e++)
+        if (strncmp(*e, "PATH=", 5) == 0)
+            return *e + 5;
+    return "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* Runs argv[0], looked for on the task's own PATH if it has no slash. Unlike
+ * execvp it hands nothing to a shell, and a folder of PATH that may not be
+ * searched does not turn "not found" into "permission denied". */
+static void run_command(char **argv, char **envp)
+{
+    char file[PATH_MAX];
+    struct stat st;
+    int why = ENOENT;
+    if (strchr(argv[0], '/')) {
+        execve(argv[0], argv, envp);
+        return;
+    }
+    for (const char *p = path_in(envp);; p++) {
+        int len = (int)strcspn(p, ":");
+        /* An empty entry is the current folder. */
+        int n = snprintf(file, sizeof file, "%.*s/%s", len > 0 ? len : 1,
+                         len > 0 ? p : ".", argv[0]);
+        if (n > 0 && (size_t)n < sizeof file) {
+            execve(file, argv, envp);
+            int failed = errno;
+            if (stat(file, &st) == 0 && S_ISREG(st.st_mode))
+                why = failed;
+            if (failed == ENOEXEC || failed == E2BIG)
+                break;
+        }
+        p += len;
+        if (!*p)
+            break;
+    }
+    errno = why;
+}
+
 static void child(const struct spec *spec, const struct cgroup *cg, pid_t shim,
                   int go, int report)
 {
@@ -92,8 +134,7 @@ static void child(const struct spec *spec, const struct cgroup *cg, pid_t shim,
     while (read(go, &word, 1) != 1)
         if (errno != EINTR)
             _exit(127);
-    environ = spec->envp;
-    execvp(spec->argv[0], spec->argv);
+    run_command(spec->argv, spec->envp);
     fail(report, STAGE_EXEC);
 }
 

@@ -62,12 +62,20 @@ static void missing_things_say_so(void **state)
     struct fixture *f = *state;
     char *nosuch[] = {"no-such-program", NULL};
     char *data[] = {"/etc/passwd", NULL};
+    char *script[] = {"./script", NULL};
     struct gs_event *e = run_one(f, "nosuch", nosuch);
     assert_int_equal(e->outcome.reason, GS_REASON_EXIT);
     assert_int_equal(e->outcome.exit_code, 127);
     assert_non_null(strstr(e->outcome.message, "no-such-program"));
     e = run_one(f, "data", data);
     assert_int_equal(e->outcome.exit_code, 126);
+    /* No interpreter named: no shell is guessed. */
+    gs_auto_free char *path = gs_format("%s/script", f->workdir);
+    assert_int_equal(gs_file_write(path, "exit 0\n", 7, NULL), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    e = run_one(f, "script", script);
+    assert_int_equal(e->outcome.exit_code, 126);
+    assert_non_null(strstr(e->outcome.message, "./script"));
     f->launch.workdir = "/nonexistent/folder";
     e = run_one(f, "nodir", nosuch);
     assert_int_equal(e->outcome.reason, GS_REASON_INFRASTRUCTURE);
@@ -140,6 +148,27 @@ static void nobody_holds_what_is_not_theirs(void **state)
     assert_null(strstr(out, "memfd"));
 }
 
+/* The task's own PATH counts; an entry that cannot be searched does not. */
+static void command_on_the_tasks_path(void **state)
+{
+    struct fixture *f = *state;
+    gs_auto_free char *path = gs_format("%s/mine", f->workdir);
+    gs_auto_free char *where =
+        gs_format("/nonexistent:/etc/passwd:%s:/bin:/usr/bin", f->workdir);
+    struct gs_pair env[] = {{"PATH", where}};
+    static const char text[] = "#!/bin/sh\nexit 11\n";
+    assert_int_equal(gs_file_write(path, text, sizeof text - 1, NULL), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    f->launch.env = env;
+    f->launch.n_env = 1;
+    char *mine[] = {"mine", NULL};
+    assert_int_equal(run_one(f, "mine", mine)->outcome.exit_code, 11);
+    char *other[] = {"mine2", NULL};
+    assert_int_equal(run_one(f, "other", other)->outcome.exit_code, 127);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(run_one(f, "mine3", mine)->outcome.exit_code, 126);
+}
+
 static void time_limit(void **state)
 {
     struct fixture *f = *state;
@@ -161,6 +190,8 @@ static void kill_takes_the_tree(void **state)
                     NULL};
     start_one(f, "tree", argv);
     wait_file(f, "ready");
+    for (int i = 0; i < 500 && count_processes(f) < 4; i++)
+        usleep(10000);
     assert_true(count_processes(f) >= 4);
     struct gs_attempt_key key = {"testrun", "tree", 1};
     int64_t before = gs_mono_now().ms;
@@ -315,6 +346,7 @@ int main(void)
         T(environment_of_a_task),
         T(secrets_stay_in_memory),
         T(nobody_holds_what_is_not_theirs),
+        T(command_on_the_tasks_path),
         T(time_limit),
         T(kill_takes_the_tree),
         T(told_to_end_once),

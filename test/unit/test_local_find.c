@@ -226,6 +226,8 @@ static void killed_shim_means_lost(void **state)
                     NULL};
     start_one(f, "t", argv);
     wait_file(f, "ready");
+    for (int i = 0; i < 500 && count_processes(f) < 2; i++)
+        usleep(10000);
     assert_true(count_processes(f) >= 2);
     kill(shim_pid(f), SIGKILL);
     rounds_until(f, &f->n_lost, 1);
