@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -16,7 +17,8 @@
 
 enum {
     LOOK_AGAIN_MS = 500,
-    NO_ROOM_MS = 5000, /* the disk of the state folder is full */
+    NO_ROOM_MS = 5000,       /* the disk of the state folder is full */
+    LEAST_ROOM = 512 * 1024, /* there, for anything to be started */
     MEND_MS = 1000,
     WINDOW = 512, /* how many pending tasks one decision looks at */
 };
@@ -146,10 +148,22 @@ static int place_all(struct gs_run *run, struct gs_bin *bins, size_t n_bins)
     return placed < 0 ? -1 : 0;
 }
 
-static bool on_hold(const struct gs_run *run)
+bool gs_run_has_room(const struct gs_run *run)
 {
-    return gs_mono_now().ms < run->hold_until.ms ||
-           gs_store_is_full(run->store);
+    struct statvfs fs;
+    return statvfs(run->dir, &fs) < 0 || fs.f_blocks == 0 ||
+           (uint64_t)fs.f_bavail * fs.f_frsize >= LEAST_ROOM;
+}
+
+static bool on_hold(struct gs_run *run)
+{
+    bool room = gs_run_has_room(run) && !gs_store_is_full(run->store);
+    if (!room && !run->no_room)
+        gs_warn("nothing more is started: the disk of %s is full; make room, "
+                "and it goes on by itself",
+                run->dir);
+    run->no_room = !room;
+    return !room || gs_mono_now().ms < run->hold_until.ms;
 }
 
 /* Would a decision now be another one than the last? While more submits are

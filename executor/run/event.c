@@ -242,9 +242,24 @@ int gs_run_conclude(struct gs_run *run, struct gs_task *t,
     return gs_run_judge(run, t);
 }
 
+/* The command was never run (infrastructure says so), and no wonder. */
+static bool not_run_for_room(const struct gs_run *run, const struct gs_task *t)
+{
+    return gs_task_attempt(t)->outcome.reason == GS_REASON_INFRASTRUCTURE &&
+           !t->kill_asked && !gs_run_has_room(run);
+}
+
 int gs_run_judge(struct gs_run *run, struct gs_task *t)
 {
     struct gs_verdict v;
+    if (not_run_for_room(run, t)) {
+        gs_warn("task %s was not run, because the state folder has no room; "
+                "it is started when there is some",
+                t->id);
+        return gs_run_event(
+            run, t, "again",
+            gs_task_event_again(GS_REASON_INFRASTRUCTURE, t->floor_bytes));
+    }
     gs_verdict(t, &run->retry, true, &v);
     if (v.again && !restored(run, t))
         gs_verdict(t, &run->retry, false, &v);

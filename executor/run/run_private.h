@@ -79,6 +79,8 @@ void gs_run_on_backend(void *arg, const struct gs_event *event);
 /* Decides, writes intents. */
 int gs_run_dispatch(struct gs_run *run);
 
+/* False while the disk of the state folder has no room for an attempt. */
+bool gs_run_has_room(const struct gs_run *run);
 /* Looks later after starts in doubt and cancels that failed. */
 void gs_run_mend_later(struct gs_run *run);
 

@@ -64,6 +64,7 @@ struct gs_server {
     struct waiting *polls;
     int n_polls;
     struct gs_timer *reopen_timer;
+    struct gs_error store_error; /* while there is no run: why */
 };
 
 typedef void (*method_f)(struct gs_server *s,
@@ -346,7 +347,7 @@ static void on_poll(struct gs_server *s, const struct gs_rpc_request *request)
     }
     if (!strings_or_absent(s, request, "ids", &ids))
         return;
-    if (s->n_polls >= MAX_POLLS) {
+    if (wait_ms > 0 && s->n_polls >= MAX_POLLS) {
         bad_param(s, request->id, "wait_ms", "too many polls wait at once");
         return;
     }
@@ -483,10 +484,7 @@ static void on_request(void *arg, const struct gs_rpc_request *request)
                         "not initialized: the first request is initialize",
                         NULL);
         else if (s->initialized && !s->run && !methods[i].without_run)
-            gs_rpc_fail(s->rpc, request->id, GS_RPC_STATE,
-                        "the state store cannot be written at the moment "
-                        "(see the log); try again, nothing accepted is lost",
-                        NULL);
+            gs_rpc_fail_error(s->rpc, request->id, &s->store_error);
         else
             methods[i].call(s, request);
         return;
@@ -535,18 +533,20 @@ static void reopen(void *arg)
     struct gs_error err = {0};
     s->reopen_timer = NULL;
     if (open_run(s, &err) == 0) {
-        gs_warn("the state store can be written again");
+        gs_warn("the state store could be opened again");
         if (s->closing != OPEN)
             begin_closing(s, s->closing);
         return;
     }
     gs_error_log("%s; trying again", err.text);
+    s->store_error = err;
     s->reopen_timer = gs_loop_timer(s->loop, REOPEN_MS, reopen, s);
 }
 
 static void store_failed(struct gs_server *s, const struct gs_error *err)
 {
     gs_error_log("%s", err->text);
+    s->store_error = *err;
     gs_rpc_fail_queued(s->rpc, err);
     close_run(s);
     s->reopen_timer = gs_loop_timer(s->loop, 0, reopen, s);

@@ -206,7 +206,7 @@ static void random_runs_with_crashes(void **state)
     (void)state;
     random_begin("run");
     int starts = 0;
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 6; round++) {
         struct play p = {.rig = rig_make(4)};
         for (int i = 0; i < STEPS; i++)
             step(&p);
