@@ -144,6 +144,15 @@ static int parse_env(const cJSON *task, struct gs_task_spec *s,
     return 0;
 }
 
+/* Names the list or object that the field at fault is in. */
+static int inside(struct gs_error *err, const char *of)
+{
+    char field[64];
+    snprintf(field, sizeof field, "%.63s", err->path);
+    snprintf(err->path, sizeof err->path, "%s.%s", of, field);
+    return -1;
+}
+
 static int parse_inputs(const cJSON *task, struct gs_task_spec *s,
                         struct gs_error *err)
 {
@@ -165,7 +174,7 @@ static int parse_inputs(const cJSON *task, struct gs_task_spec *s,
                               MAX_ITEMS);
         int rc = gs_json_int(c, "bytes", 0, GS_JSON_MAX_INT, &bytes, err);
         if (rc < 0 || required(c, "path", MAX_PATH, &path, err) < 0)
-            return gs_wrap(err, "inputs");
+            return inside(err, "inputs");
         all = all && rc == 1;
         sum += bytes;
     }

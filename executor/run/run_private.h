@@ -33,6 +33,7 @@ struct gs_run {
     size_t recovered;
     struct gs_mono opened;
     bool adopt, draining, dirty; /* dirty: a decision may come out otherwise */
+    bool no_room;                /* and that has been said */
     bool is_open;                /* recovered, and its opening is durable */
     bool failed;                 /* the store failed */
     struct gs_error failure;
