@@ -148,6 +148,8 @@ static int parse_env(const cJSON *task, struct gs_task_spec *s,
 static int inside(struct gs_error *err, const char *of)
 {
     char field[64];
+    if (!err)
+        return -1;
     snprintf(field, sizeof field, "%.63s", err->path);
     snprintf(err->path, sizeof err->path, "%s.%s", of, field);
     return -1;

@@ -1,6 +1,7 @@
 /*
- * workdir: a manifest is a text of lines "kind size mtime_ns path\0", kind d
- * (folder: only its being there counts), f (file) or l (link and the rest).
+ * workdir: a manifest is a text of lines "kind size mtime_ns inode\tpath\0",
+ * kind d (folder: only its being there counts), f (file) or l (link and the
+ * rest).
  * Never follows a link out of the folder.
  */
 #include "run/workdir.h"
@@ -36,18 +37,22 @@ static void describe(const struct stat *st, char *out, size_t room)
     if (S_ISDIR(st->st_mode))
         snprintf(out, room, "d");
     else
-        snprintf(out, room, "%c %lld %lld.%09ld",
+        snprintf(out, room, "%c %lld %lld.%09ld %llu",
                  S_ISREG(st->st_mode) ? 'f' : 'l', (long long)st->st_size,
-                 (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec);
+                 (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec,
+                 (unsigned long long)st->st_ino);
 }
 
 static int walk(int at, const char *name, const char *prefix, int depth,
                 struct listing *list, struct gs_error *err)
 {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* The work directory itself may be named through a link. */
+    int fd =
+        openat(at, name,
+               O_RDONLY | O_DIRECTORY | O_CLOEXEC | (depth ? O_NOFOLLOW : 0));
     if (fd < 0)
-        return gs_fail_errno(err, GS_ERR_SYSTEM, "cannot list %s/%s", prefix,
-                             name);
+        return gs_fail_errno(err, GS_ERR_SYSTEM, "cannot list %s",
+                             depth ? prefix : name);
     gs_auto_dir DIR *dir = fdopendir(fd);
     if (!dir) {
         close(fd);
