@@ -8,6 +8,7 @@ said by FAKE_FAULT:
   cut         half a reply to the first submit, then the end
   duplicate   a reply with a key twice
   stranger    a reply to a request that was never made
+  nonsense    a reply to poll without its tasks, once tasks are there
   silent      no reply to submit at all
   held        error -32002 for the first FAKE_HELD initializes
   die         exits after each submit that it has answered
@@ -118,6 +119,8 @@ class Fake:
                 for status in self.tasks.values()
                 if status["sequence"] > after and (ids is None or status["id"] in ids)
             ]
+            if FAULT == "nonsense" and tasks and first_time("nonsense"):
+                return {"sequence": "seven", "tasks": tasks}
             return {"sequence": self.sequence, "tasks": tasks, "counts": {}}
 
     def kill(self, params):
@@ -126,7 +129,12 @@ class Fake:
                 self.update(task, state="cancelled", reason="cancelled")
             if task in self.processes:
                 self.processes[task].kill()
-        return {"stopping": [], "finished": params.get("ids", []), "unknown": []}
+        ids = params.get("ids", [])
+        return {
+            "stopping": [],
+            "finished": [i for i in ids if i in self.tasks],
+            "unknown": [i for i in ids if i not in self.tasks],
+        }
 
     def initialize(self, number, params):
         note(f"initialize {json.dumps(params)}")

@@ -1,4 +1,5 @@
 import pytest
+
 from snakemake_executor_plugin_genosched import chromosome
 
 

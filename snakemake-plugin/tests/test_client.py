@@ -1,4 +1,5 @@
 import pytest
+
 from snakemake_executor_plugin_genosched.client import Client, parse_line
 from snakemake_executor_plugin_genosched.errors import ConnectionLost
 

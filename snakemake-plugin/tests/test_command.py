@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+
 from snakemake_executor_plugin_genosched import command
 
 PYTHON = "/opt/py/bin/python"

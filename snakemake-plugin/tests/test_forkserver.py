@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from snakemake_executor_plugin_genosched import command
 from snakemake_executor_plugin_genosched.forkhost import ForkServer
 
@@ -108,8 +109,11 @@ def test_the_exit_code_is_the_jobs_own(server, folder):
 def test_a_killed_job_is_a_killed_client(server, folder):
     process = start(folder, "long", server.socket)
     wait_for(folder / "started")
-    os.kill(wait_for(folder / "cgroup.procs"), signal.SIGKILL)
-    assert finish(process)[0] == -signal.SIGKILL
+    child = wait_for(folder / "cgroup.procs")
+    os.kill(child, signal.SIGKILL)
+    assert process.wait(20) == -signal.SIGKILL
+    os.killpg(child, signal.SIGKILL)  # here it is the cgroup that would be emptied
+    process.stderr.close()
 
 
 def test_a_killed_client_is_a_killed_job(server, folder):

@@ -1,7 +1,13 @@
-from snakemake_executor_plugin_genosched import identity
-from snakemake_executor_plugin_genosched.adoption import decide
+import os
 
 from conftest import make_group, make_job
+
+from snakemake_executor_plugin_genosched import identity
+from snakemake_executor_plugin_genosched.adoption import decide
+from snakemake_executor_plugin_genosched.files import (
+    inputs_unchanged_since,
+    outputs_good_since,
+)
 
 
 def test_run_id_is_stable_and_different_for_two_snakefiles(tmp_path):
@@ -50,8 +56,15 @@ def task(work="b" * 16, place="a" * 16, fresh="c"):
     return f"r.{place}.{work}.{fresh * 16}"
 
 
-def choose(statuses, marked=(), good=True):
-    return decide("a" * 16, "b" * 16, set(marked), statuses, lambda since: good)
+def choose(statuses, marked=(), good=True, unchanged=True):
+    return decide(
+        "a" * 16,
+        "b" * 16,
+        set(marked),
+        statuses,
+        lambda since: unchanged,
+        lambda since: good,
+    )
 
 
 def test_a_running_task_of_the_same_work_is_adopted():
@@ -66,6 +79,13 @@ def test_a_running_task_of_other_work_is_stopped_first():
     decision = choose({stale: {"state": "running"}})
     assert decision.adopt is None
     assert decision.stop == [stale]
+
+
+def test_a_task_that_began_on_other_inputs_is_stopped_first():
+    begun = {task(): {"state": "running", "started": 5}}
+    assert choose(begun, unchanged=False).stop == [task()]
+    waiting = {task(): {"state": "pending"}}
+    assert choose(waiting, unchanged=False).adopt == task()
 
 
 def test_two_live_tasks_of_one_place_never_stay():
@@ -93,3 +113,16 @@ def test_other_places_are_left_alone():
     decision = choose({task(place="e" * 16): {"state": "running"}, "x": {}})
     assert decision.adopt is None
     assert decision.stop == []
+
+
+def test_inputs_and_outputs_on_the_disk(tmp_path):
+    job = make_job(input=["in"], output=["out"])
+    (tmp_path / "in").touch()
+    os.utime(tmp_path / "in", (1000, 1000))
+    assert inputs_unchanged_since(job, tmp_path, 1_000_000)
+    assert not inputs_unchanged_since(job, tmp_path, 999_999)
+    assert not outputs_good_since(job, tmp_path, 1_000_000)
+    (tmp_path / "out").touch()
+    assert outputs_good_since(job, tmp_path, 1_000_000)
+    (tmp_path / "in").unlink()
+    assert not inputs_unchanged_since(job, tmp_path, 1_000_000)

@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
 import snakemake_executor_plugin_genosched as plugin
 from snakemake_executor_plugin_genosched import binary
 from snakemake_executor_plugin_genosched.errors import GenoschedError
@@ -15,7 +17,6 @@ from snakemake_executor_plugin_genosched.settings import (
     ExecutorSettings,
     genosched_config,
 )
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 ROOT = Path(__file__).parent.parent
 

@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from snakemake_executor_plugin_genosched.errors import GenoschedError
 from snakemake_executor_plugin_genosched.session import Session
 
@@ -79,6 +80,26 @@ def test_a_broken_reply_is_asked_for_again(
     text = notes(tmp_path)
     assert text.count("initialize") == 2
     assert text.count("submit t1 ") == 2, "the same id is sent again"
+
+
+def test_nonsense_in_a_poll_is_asked_for_again(
+    open_session, tmp_path, monkeypatch, log
+):
+    monkeypatch.setenv("FAKE_FAULT", "nonsense")
+    session = open_session()
+    session.submit([task(tmp_path, command=("sleep", "5"))])
+    wait_for = time.monotonic() + 20
+    while "no sequence; starting it again" not in log.text:
+        assert time.monotonic() < wait_for, log.text
+        time.sleep(0.02)
+    session.submit([task(tmp_path, "t2")])
+    assert wait_final(session, "t2")["state"] == "succeeded"
+
+
+def test_what_genosched_does_not_know_is_not_waited_for(open_session):
+    began = time.monotonic()
+    assert open_session().kill(["never-submitted"], 30)
+    assert time.monotonic() - began < 20
 
 
 def test_refused_tasks_come_back_with_their_reason(open_session, tmp_path, monkeypatch):

@@ -92,6 +92,13 @@ def test_nothing_to_do_needs_no_program(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+def test_immediate_submit_is_refused(tmp_path):
+    done = snakemake(tmp_path, "--immediate-submit", "--notemp")
+    assert done.returncode == 1
+    assert "--immediate-submit is not possible" in done.stdout
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_missing_configuration_file_is_one_error(tmp_path):
     done = snakemake(tmp_path, "--genosched-config", "no-such.yaml")
     assert done.returncode == 1

@@ -56,8 +56,7 @@ class Executor(RemoteExecutor):
         super().__init__(workflow, logger)
 
     def __post_init__(self) -> None:
-        if any(not job.is_local for job in _needed(self.dag)):
-            self._dispatcher.check()
+        self._dispatcher.check(any(not job.is_local for job in _needed(self.dag)))
 
     # -- building the command ----------------------------------------------
 

@@ -28,11 +28,13 @@ def decide(
     work: str,
     marked: set[str],
     statuses: Mapping[str, Status],
+    inputs_unchanged_since: Callable[[int], bool],
     outputs_good_since: Callable[[int], bool],
 ) -> Decision:
     """Adopts the one task that does or did just this work; stops the others.
 
-    A running task is adopted if it does the same work.  A finished one only if
+    A live task is adopted if it does the same work on inputs that have not changed
+    since it began.  A finished one only if
     Snakemake's own marker still names it (else a user's wish to run it again
     would be overruled) and its outputs are there, made from today's inputs.
     """
@@ -44,7 +46,9 @@ def decide(
         same = keys[1] == work
         state = status.get("state")
         if state not in FINAL:
-            if same and decision.adopt is None:
+            began = status.get("started")
+            fresh = not isinstance(began, int) or inputs_unchanged_since(began)
+            if same and fresh and decision.adopt is None:
                 decision.adopt = task
             else:
                 decision.stop.append(task)

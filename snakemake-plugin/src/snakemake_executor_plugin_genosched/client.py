@@ -142,6 +142,10 @@ class Client:
             raise ReplyError(error["code"], text, error.get("data"))
         return waiting.reply["result"]
 
+    def abandon(self, why: str) -> None:
+        """For an owner that has been told nonsense: ends the connection."""
+        self._lose(why)
+
     def close(self) -> None:
         """Ends the child; its tasks are treated as `on_engine_exit` says."""
         self._end("closed")

@@ -10,7 +10,6 @@ to genosched (idempotent on the id), then into the list of active jobs.
 
 import contextlib
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from . import binary, identity
 from .adoption import Decision, decide
 from .client import PROTOCOL
 from .errors import ConnectionLost, GenoschedError
+from .files import Files, files_of, inputs_unchanged_since, outputs_good_since
 from .forkhost import ForkServer
 from .session import FINAL, Log, Session, Status
 from .settings import ExecutorSettings, genosched_config, serve_command
@@ -33,16 +33,6 @@ _BATCH_TASKS = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 _REMOTE_WORKDIR = Path("/workdir")
 _STOP_SECONDS = 60.0
-
-
-@dataclass
-class Files:
-    """The files of one task under .snakemake/genosched."""
-
-    stdout: Path
-    stderr: Path
-    wait_list: Path
-    scratch: Path
 
 
 @dataclass
@@ -120,8 +110,18 @@ class Dispatcher:
 
     # -- beginning and end -----------------------------------------------
 
-    def check(self) -> None:
-        """Finds the program and compares versions; before anything runs."""
+    def check(self, needed: bool = True) -> None:
+        """What can be wrong is said before anything runs."""
+        if self._workflow.remote_execution_settings.immediate_submit:
+            raise GenoschedError(
+                "--immediate-submit is not possible with genosched",
+                "executor genosched",
+                "it hands over jobs before their inputs exist, and genosched knows "
+                "no dependencies between jobs",
+                "leave it out; all jobs that are ready are handed over at once.",
+            )
+        if not needed:
+            return
         self._binary = binary.find_binary(self.settings.binary)
         binary.check_binary(self._binary)
         serve_command(self._binary, self.settings)
@@ -189,8 +189,7 @@ class Dispatcher:
     def close(self) -> None:
         """The end of the run: nothing of it is left running."""
         if self.session is not None:
-            later = self._workflow.remote_execution_settings.immediate_submit
-            self.session.close("drain" if later else "cancel", _STOP_SECONDS)
+            self.session.close("cancel", _STOP_SECONDS)
         self._close_fork_server()
         for rule in (self.folder / "logs").glob("*/"):
             with contextlib.suppress(OSError):
@@ -238,6 +237,7 @@ class Dispatcher:
             identity.work(job),
             identity.marked_ids(self._workflow.persistence, job),
             statuses,
+            lambda since_ms: inputs_unchanged_since(job, self.workdir, since_ms),
             lambda since_ms: outputs_good_since(job, self.workdir, since_ms),
         )
 
@@ -247,26 +247,8 @@ class Dispatcher:
             if keys := identity.place_and_work(task):
                 self._left_behind.setdefault(keys[0], []).append(task)
 
-    def files(self, task: str, job: Any) -> Files:
-        """Where the output of a task goes; the same for a task taken over."""
-        wildcards = "+".join(
-            f"{name}={value}"
-            for part in identity.parts_of(job)[:1]
-            for name, value in identity.wildcards_of(part).items()
-        )
-        rule, _place, _work, fresh = task.split(".")
-        said = re.sub(r"[^A-Za-z0-9=+,_-]+", "-", wildcards)[:80]
-        name = f"{said}.{fresh[:8]}" if said else fresh[:8]
-        logs = self.folder / "logs" / rule
-        return Files(
-            stdout=logs / f"{name}.out",
-            stderr=logs / f"{name}.err",
-            wait_list=self.folder / "wait" / f"{task}.txt",
-            scratch=self.folder / "work" / task,
-        )
-
     def remember(self, task: str, job: Any) -> None:
-        self.known[task] = Known(job, self.files(task, job))
+        self.known[task] = Known(job, files_of(self.folder, task, job))
 
     def make(
         self, task: str, job: Any, command: list[str], secrets: dict[str, str]
@@ -378,22 +360,3 @@ def in_batches(tasks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         size += length
     if batch:
         yield batch
-
-
-def outputs_good_since(job: Any, workdir: Path, since_ms: int) -> bool:
-    """Whether all outputs are there and no input has changed since then.
-
-    Only for plain files: what lies in a storage is left to Snakemake to judge.
-    """
-    try:
-        for file in (*job.output, *job.input):
-            if getattr(file, "is_storage", False):
-                return False
-        for file in job.output:
-            (workdir / str(file)).lstat()
-        newest = max(
-            ((workdir / str(file)).stat().st_mtime for file in job.input), default=0.0
-        )
-    except OSError:
-        return False
-    return newest * 1000 <= since_ms

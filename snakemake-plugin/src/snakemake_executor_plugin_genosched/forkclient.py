@@ -43,6 +43,7 @@ LIMITS = (
     resource.RLIMIT_STACK,
 )
 _SERVER_LOST = 70
+_BEGIN_SECONDS = 60.0
 
 
 def circumstances(arguments: list[str]) -> bytes:
@@ -115,9 +116,17 @@ def server_lost(child: int) -> NoReturn:
 
 def follow(link: socket.socket) -> bool:
     """Waits for the job's end and ends likewise; False if it was not begun."""
+    link.settimeout(_BEGIN_SECONDS)
     kind, child = receive(link)
     if kind != STARTED:
-        return False
+        # A late child cannot begin any more: it has to say so first.  One that
+        # did in this very moment is found here, and stopped below.
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RD)
+        kind, child = receive(link)
+        if kind != STARTED:
+            return False
+    link.settimeout(None)
     kind, status = receive(link)
     if kind != ENDED:
         server_lost(child)
@@ -142,8 +151,8 @@ def main() -> NoReturn:
                 signal.signal(number, forward)
         try:
             link = hand_over(path, arguments)
-            for number in held:
-                forward(number, None)
+            for early in held:
+                forward(early, None)
             follow(link)
             link.close()
         except OSError:

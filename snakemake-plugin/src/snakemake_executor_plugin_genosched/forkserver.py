@@ -125,7 +125,7 @@ def receive_request(link: socket.socket) -> Request:
 
 def of_own_user(link: socket.socket) -> bool:
     data = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", data)[1] == os.getuid()
+    return bool(struct.unpack("3i", data)[1] == os.getuid())
 
 
 class Server:
@@ -296,7 +296,8 @@ def assume(request: Request) -> None:
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, request.affinity)
     sys.argv = [request.arguments[2], *request.snakemake_arguments()]
-    sys.path[0] = request.folder
+    if not sys.flags.safe_path:  # as `python -m` does
+        sys.path[0] = request.folder
     tempfile.tempdir = None
 
 
@@ -320,7 +321,8 @@ def end(status: int) -> NoReturn:
 
     That would touch, and so copy, every page that is shared with the server.
     """
-    for finish in (threading._shutdown, atexit._run_exitfuncs):
+    join_threads = threading._shutdown  # type: ignore[attr-defined]
+    for finish in (join_threads, atexit._run_exitfuncs):
         try:
             finish()
         except BaseException:

@@ -98,7 +98,8 @@ class Session:
         if not wanted:
             return True
         deadline = time.monotonic() + seconds
-        self._call("kill", {"ids": wanted}, seconds)
+        unknown = self._call("kill", {"ids": wanted}, seconds).get("unknown", [])
+        wanted = [task for task in wanted if task not in unknown]
         while not all(self._is_final(task) for task in wanted):
             left = deadline - time.monotonic()
             if left <= 0 or self.fatal is not None:
@@ -120,8 +121,10 @@ class Session:
     def close(self, mode: str, seconds: float) -> None:
         """Ends the run in that mode (`cancel`, `drain`, `detach`) and the child."""
         self._closing.set()
-        with self._lock:
-            client, self._client = self._client, None
+        if not self._lock.acquire(timeout=seconds):
+            return  # it hangs in a start; the end of this process ends it too
+        client, self._client = self._client, None
+        self._lock.release()
         if client is None:
             return
         try:
@@ -152,6 +155,7 @@ class Session:
             try:
                 return self._ask(client, method, params, seconds)
             except ConnectionLost as error:
+                client.abandon(str(error))
                 if self._closing.is_set():
                     raise
                 self._log.warning(f"genosched: {error}; starting it again")
@@ -272,7 +276,9 @@ class Session:
 
     def _watch(self) -> None:
         """Watcher thread: one long poll for all tasks, for as long as the run."""
-        after, client = 0, None
+        after = 0
+        client: Client | None = None
+        living: Client | None = None
         while not self._closing.is_set():
             try:
                 living = self._living()
@@ -283,17 +289,22 @@ class Session:
                 after = self._take(self._ask(living, "poll", request, seconds))
             except ConnectionLost as error:
                 if not self._closing.is_set():
+                    if living is not None:
+                        living.abandon(str(error))
                     self._log.warning(f"genosched: {error}; starting it again")
             except GenoschedError as error:
                 if not self._closing.is_set():
                     self._give_up(error)
                 return
+            except Exception as error:  # without this thread no job would end
+                self._give_up(self._dead(repr(error)))
+                return
 
     def _take(self, reply: dict[str, Any]) -> int:
         """Keeps what a poll said; wakes the executor if anything changed."""
-        tasks = reply.get("tasks")
-        if not isinstance(tasks, list):
-            raise ConnectionLost("the reply to poll has no tasks")
+        tasks, sequence = reply.get("tasks"), reply.get("sequence", 0)
+        if not isinstance(tasks, list) or not isinstance(sequence, int):
+            raise ConnectionLost("the reply to poll has no tasks or no sequence")
         for status in tasks:
             if not isinstance(status, dict) or "id" not in status:
                 raise ConnectionLost("the reply to poll has a task without an id")
@@ -303,7 +314,7 @@ class Session:
                 self._known[task] = status
         if tasks:
             self._changed()
-        return int(reply.get("sequence", 0))
+        return sequence
 
     def _hear(self, line: str) -> None:
         lower = line.lower()
