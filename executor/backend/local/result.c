@@ -23,6 +23,7 @@ enum {
     ENVIRON_ROOM = 4 << 20,
     KILL_ROUNDS = 100,
     KILL_WAIT_MS = 20,
+    QUIET_ROUNDS = 3,
 };
 
 struct gs_wall gs_local_begun(const char *dir)
@@ -139,13 +140,41 @@ static int kill_by_environment(const struct gs_local_attempt *a)
     return n;
 }
 
+/* Did it begin since the machine was started? If in doubt, yes. */
+static bool same_boot(const char *dir)
+{
+    gs_auto_free char *path = gs_format("%s/" GS_FILE_BEGUN, dir);
+    gs_auto_free char *begun = gs_file_read(path, 4096, NULL, NULL);
+    gs_auto_free char *now =
+        gs_file_read("/proc/sys/kernel/random/boot_id", 128, NULL, NULL);
+    char *at = begun;
+    if (now)
+        now[strcspn(now, "\n")] = '\0';
+    for (struct gs_line line; now && gs_line_next(&at, &line);)
+        if (strcmp(line.key, "boot") == 0)
+            return strcmp(line.value, now) == 0;
+    return true;
+}
+
+static void kill_orphans(const struct gs_local_attempt *a)
+{
+    /* A process in the middle of exec shows no environment for an instant:
+     * once quiet is not enough. */
+    for (int i = 0, quiet = 0; i < KILL_ROUNDS && quiet < QUIET_ROUNDS; i++) {
+        quiet = kill_by_environment(a) > 0 ? 0 : quiet + 1;
+        nanosleep(&(struct timespec){0, KILL_WAIT_MS * 1000000L}, NULL);
+    }
+}
+
 static void clear(const struct gs_local_attempt *a)
 {
-    if (a->memory && gs_path_exists(a->memory) &&
-        !gs_cgroup_clear(a->cgroup, a->memory))
+    if (!a->memory) {
+        if (same_boot(a->dir))
+            kill_orphans(a);
+    } else if (gs_path_exists(a->memory) &&
+               !gs_cgroup_clear(a->cgroup, a->memory)) {
         gs_warn("task %s: processes in %s do not end", a->task, a->memory);
-    for (int i = 0; i < KILL_ROUNDS && kill_by_environment(a) > 0; i++)
-        nanosleep(&(struct timespec){0, KILL_WAIT_MS * 1000000L}, NULL);
+    }
 }
 
 enum gs_attempt_state gs_local_result(struct gs_local_attempt *a,
