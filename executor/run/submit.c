@@ -201,7 +201,9 @@ static int store_task(struct gs_run *run, struct gs_task *t, const cJSON *json,
 {
     gs_auto_json cJSON *body = accepted_body(t, target ? target->id : NULL);
     gs_auto_free char *body_text = gs_json_print(body);
-    gs_auto_free char *secret = spec->env ? gs_json_print(spec->env) : NULL;
+    /* One that is answered with another is never started. */
+    gs_auto_free char *secret =
+        spec->env && !target ? gs_json_print(spec->env) : NULL;
     gs_auto_json cJSON *open = cJSON_Duplicate(json, true);
     cJSON_DeleteItemFromObjectCaseSensitive(open, "env");
     gs_auto_free char *text = gs_json_print(open);

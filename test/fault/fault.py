@@ -322,6 +322,60 @@ def reader_gone(p: Place) -> None:
     assert p.states(s) == {"a": "cancelled"}
 
 
+def reader_gone_with_a_full_pipe(p: Place) -> None:
+    """The engine dies while replies wait for room in the pipe."""
+    s = subprocess.Popen([p.binary, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, env=p.env)
+    try:
+        lines = [("initialize", {"protocol": 1, "engine": {"name": "x"},
+                                 "config": {"settle_ms": 0},
+                                 "run": {"id": "r", "workdir": str(p.work)}}),
+                 ("submit", {"tasks": [p.task(f"t{i}", "sleep 60", cpus=0.001)
+                                       for i in range(1500)]})]
+        lines += [("poll", {"after": 0})] * 20
+        for i, (method, params) in enumerate(lines):
+            s.stdin.write(json.dumps({"jsonrpc": "2.0", "id": i, "method": method,
+                                      "params": params}).encode() + b"\n")
+        s.stdin.flush()
+        deadline = time.monotonic() + 20
+        while not live_shims(p.top) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        s.stdout.close()
+        s.stdin.close()
+        assert s.wait(90) == 0
+        assert not live_shims(p.top)
+    finally:
+        if s.poll() is None:
+            s.kill()
+        s.wait()
+
+
+def shutdown_on_a_full_disk(p: Place) -> None:
+    """A shutdown is answered, with a result or the reason, and the process ends."""
+    p.mount(p.state, "size=6m")
+    s = p.server()
+    p.initialize(s)
+    p.accept(s, *(p.task(f"run{i}", "sleep 30", cpus=0.1) for i in range(3)))
+    p.until(s, {"run2": "running"})
+    filler = fill(p.state)
+    (p.state / "runs" / "r" / "ballast").unlink()
+    fill(p.state)
+    for i in range(5):
+        p.submit(s, p.task(f"new{i}", "true", labels={"x": "y" * 60000}))
+    got = p.call(s, "shutdown", mode="cancel")
+    code = s.proc.wait(60)
+    if "error" in got:
+        assert got["error"]["code"] == -32005 and "resume" in got["error"]["message"], got
+        assert code == 5, code
+    else:
+        assert code == 0 and not live_shims(p.top)
+    filler.unlink()
+    s = p.server()
+    assert p.initialize(s)["result"]["recovered"] >= 3
+    p.call(s, "kill", all=True)
+    p.until(s, {f"run{i}": "cancelled" for i in range(3)})
+
+
 def garbage(p: Place) -> None:
     """10,000 bad lines get 10,000 errors; then all is well."""
     s = p.server()
@@ -541,7 +595,7 @@ def damaged_run(p: Place) -> None:
 
 
 CASES = [full_disk, full_disk_killed, unwritable_state, second_process, never_reads, reader_gone,
-         garbage, slow_large_submit, oversized_line, sigterm, sigterm_ends_a_drain,
+         reader_gone_with_a_full_pipe, shutdown_on_a_full_disk, garbage, slow_large_submit, oversized_line, sigterm, sigterm_ends_a_drain,
          stopped_for_a_while, clock_jumps, secrets, future_schema, damaged_run]
 
 

@@ -274,6 +274,71 @@ static void a_kill_of_an_alias_stops_the_task(void **state)
     rig_drop(&rig);
 }
 
+static void secrets_are_kept_as_long_as_they_are_needed(void **state)
+{
+    (void)state;
+    struct rig rig = rig_make(2);
+    char *spec, *secret;
+    rig_submit(&rig, "a", ",\"fingerprint\":\"f\",\"env\":{\"A\":\"x\"}");
+    rig_round(&rig);
+    rig.session = "two";
+    rig_reopen(&rig);
+    rig_submit(&rig, "b", ",\"fingerprint\":\"f\",\"env\":{\"A\":\"x\"}");
+    rig_round(&rig);
+    assert_non_null(rig_task(&rig, "b")->target);
+    for (int ended = 0; ended < 2; ended++) {
+        assert_int_equal(
+            gs_store_get_spec(rig.run->store, "a", &spec, &secret, NULL), 0);
+        assert_int_equal(secret == NULL, ended);
+        assert_null(strstr(spec, "env"));
+        free(spec);
+        free(secret);
+        /* One that is adopted is never started: it needs none. */
+        assert_int_equal(
+            gs_store_get_spec(rig.run->store, "b", &spec, &secret, NULL), 0);
+        assert_null(secret);
+        free(spec);
+        rig_end(&rig, "a", GS_REASON_EXIT, 0);
+        rig_round(&rig);
+    }
+    rig_drop(&rig);
+}
+
+/* What an attempt has left is removed before it is repeated, but not in a
+ * folder where another task has run. */
+static void a_repeat_finds_its_folder_as_it_was(void **state)
+{
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        struct rig rig = rig_make(2);
+        gs_auto_free char *out = gs_format("%s/work/out", rig.dir);
+        gs_auto_free char *work = gs_format("%s/work", rig.dir);
+        gs_auto_free char *manifests = gs_format("%s/manifests", rig.dir);
+        gs_auto_free char *below = gs_format("%s/sub", work);
+        assert_int_equal(gs_dir_make(below, NULL), 0);
+        assert_int_equal(gs_dir_make(manifests, NULL), 0);
+        const char *dirs[] = {work, shared ? below : rig.dir};
+        for (int i = 0; i < 2; i++) {
+            char id[129], why[1200];
+            gs_auto_free char *text = gs_format(
+                "{\"id\":\"%c\",\"process\":\"P\",\"command\":[\"true\"],"
+                "\"workdir\":\"%s\"}",
+                'a' + i, dirs[i]);
+            gs_auto_json cJSON *json = gs_json_parse(text, strlen(text), NULL);
+            assert_int_equal(
+                gs_run_submit(rig.run, json, id, why, sizeof why, NULL), 1);
+        }
+        rig_round(&rig);
+        free(scratch_file(work, "out", "half"));
+        rig_end(&rig, "a", GS_REASON_OOM, 1);
+        rig_round(&rig);
+        assert_int_equal(gs_path_exists(out), shared);
+        assert_int_equal(rig_task(&rig, "a")->state,
+                         shared ? GS_TASK_FAILED : GS_TASK_RUNNING);
+        rig_drop(&rig);
+    }
+}
+
 static void a_drain_leaves_repeats_for_later(void **state)
 {
     (void)state;
@@ -406,6 +471,8 @@ int main(void)
         cmocka_unit_test(memory_grows_with_each_repeat),
         cmocka_unit_test(a_retry_carries_the_budget),
         cmocka_unit_test(a_kill_of_an_alias_stops_the_task),
+        cmocka_unit_test(secrets_are_kept_as_long_as_they_are_needed),
+        cmocka_unit_test(a_repeat_finds_its_folder_as_it_was),
         cmocka_unit_test(a_drain_leaves_repeats_for_later),
         cmocka_unit_test(a_smaller_pool_fails_what_cannot_fit),
         cmocka_unit_test(many_pending_tasks),
