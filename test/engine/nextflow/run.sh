@@ -11,7 +11,7 @@ set -uo pipefail
 
 pipelines="$here/pipelines"
 readonly cases=(outcomes exits oom_cap time_limit too_big terminate resume
-    adoption genosched_dies many queue_size binary versions unknown_key
+    adoption genosched_dies many queue_size binary versions bad_config
     nf_core)
 
 # Rows of the run that the launch in DIR made: sql DIR QUERY
@@ -295,7 +295,7 @@ case_versions() {
     check 'both versions and what to do' grep -q 'genosched 0.9.3, but this is nf-genosched 0.1.0.*Install genosched' "$dir/out"
 }
 
-case_unknown_key() {
+case_bad_config() {
     local dir
     dir="$(launch_dir unknown_key <<<"genosched.statedir = '/x'")"
     nf "$dir" run "$pipelines/many.nf" --tasks 1 --out "$dir/out.d"
@@ -306,6 +306,12 @@ case_unknown_key() {
     nf "$dir" run "$pipelines/many.nf" --tasks 1 --out "$dir/out.d"
     check 'an unknown key of genosched itself ends the launch' equal $? 1
     check 'with its name and a hint' grep -q 'memroy.*did you mean.*memory' "$dir/out"
+    show "$dir"
+
+    dir="$(launch_dir state_dir <<<"genosched.stateDir = '/proc/nowhere'")"
+    nf "$dir" run "$pipelines/many.nf" --tasks 1 --out "$dir/out.d"
+    check 'a state folder that cannot be used ends the launch' equal $? 1
+    check 'with its path and what to do' grep -q 'set state_dir or GENOSCHED_STATE.*/proc/nowhere' "$dir/out"
     show "$dir"
 }
 

@@ -23,14 +23,19 @@ class GenoschedClient {
     private static final long START_MILLIS = 120_000
     private static final long REPLY_MILLIS = 120_000
     private static final int POLL_WAIT_MILLIS = 10_000
+    /** While changes come thick and fast, those of this time share one reply. */
+    private static final long POLL_PAUSE_MILLIS = 10
     /** How long the run of a Nextflow that has just died may still be held. */
     private static final long HELD_MILLIS = 60_000
     private static final int MAX_DEATHS = 8
     private static final long HEALTHY_MILLIS = 20_000
     private static final long MAX_BACK_OFF_MILLIS = 8_000
     private static final long FIRST_BACK_OFF_MILLIS = 200
-    /** Tasks that Nextflow hands over within this time share one message. */
+    /** Tasks that Nextflow hands over within this time share one message… */
     private static final long BATCH_MILLIS = 10
+    /** …and within this one while so many others are under way that none waits for it. */
+    private static final long BUSY_BATCH_MILLIS = 50
+    private static final int BUSY_TASKS = 64
     private static final int BATCH_TASKS = 1000
     /** Well below the protocol's 16 MiB a line. */
     private static final int BATCH_CHARS = 4_000_000
@@ -202,7 +207,8 @@ class GenoschedClient {
     }
 
     private static String describe(GenoschedException e) {
-        if( e.code != GenoschedException.CONFIGURATION || !e.data.get('file') )
+        // Line 0: the key came from this plugin, not from a file.
+        if( e.code != GenoschedException.CONFIGURATION || !e.data.get('file') || !e.data.get('line') )
             return "genosched cannot be used: ${e.message}"
         final place = [e.data.get('file'), e.data.get('line'), e.data.get('column')].findAll { it != null }.join(':')
         return e.message.contains(place) ? "genosched cannot be used: ${e.message}"
@@ -268,11 +274,16 @@ class GenoschedClient {
     private void pollLoop() {
         long sequence = 0
         boolean restarted = false
+        boolean busy = false
         while( !closing ) {
             final process = current()
             try {
+                if( busy )
+                    Thread.sleep(POLL_PAUSE_MILLIS)
+                final asked = System.currentTimeMillis()
                 final reply = process.call('poll', [after: sequence, wait_ms: restarted ? 0 : POLL_WAIT_MILLIS],
                         POLL_WAIT_MILLIS + REPLY_MILLIS)
+                busy = System.currentTimeMillis() - asked < 2 * POLL_PAUSE_MILLIS
                 final known = deliver(reply)
                 if( restarted )
                     submitForgotten(known)
@@ -357,7 +368,8 @@ class GenoschedClient {
         final batch = new ArrayList<Order>()
         batch.add(first)
         int size = weigh(first)
-        final deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(BATCH_MILLIS)
+        final window = entries.size() > BUSY_TASKS ? BUSY_BATCH_MILLIS : BATCH_MILLIS
+        final deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(window)
         while( batch.size() < BATCH_TASKS && size < BATCH_CHARS ) {
             final next = orders.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)
             if( next == null )
