@@ -594,9 +594,53 @@ def damaged_run(p: Place) -> None:
     assert "result" in p.initialize(s, run="other")
 
 
+def crash_at_every_step(p: Place) -> None:
+    """Killed at its 1st, 2nd, ... step that changes something: nothing is lost or run twice."""
+    binary = os.environ.get("GENOSCHED_RELEASE", p.binary)
+    assert not sanitized(binary), (
+        "this test needs a genosched without sanitizers: set GENOSCHED_RELEASE to one")
+    lib = p.top / "crash_at.so"
+    subprocess.run(["gcc", "-D_GNU_SOURCE", "-std=c17", "-shared", "-fPIC", "-o", str(lib),
+                    str(HERE / "crash_at.c"), "-ldl"], check=True)
+    p.binary = binary
+    at = 0
+    while True:
+        at += 1
+        run, log = f"at{at}", f"log{at}"
+        tasks = [p.task(f"t{i}", f"echo t{i} >>{log}", cpus=0.1, env={"A": str(i)},
+                        fingerprint=f"f{i}") for i in range(3)]
+        s = p.server(LD_PRELOAD=str(lib), GS_CRASH_AT=str(at))
+        try:
+            assert "result" in p.initialize(s, run=run)
+            p.accept(s, *tasks)
+            p.until(s, {t["id"]: "succeeded" for t in tasks})
+            assert "result" in p.call(s, "shutdown", mode="cancel")
+            s.proc.wait(30)
+        except (conformance.Mismatch, OSError):
+            s.proc.wait(30)
+            assert s.proc.returncode == -signal.SIGKILL, s.proc.returncode
+        crashed = s.proc.returncode != 0
+        s = p.server()
+        got = p.initialize(s, run=run)
+        assert "result" in got, (at, got)
+        p.accept(s, *tasks)
+        p.until(s, {t["id"]: "succeeded" for t in tasks})
+        assert "result" in p.call(s, "shutdown", mode="cancel")
+        s.proc.wait(30)
+        p.servers.clear()
+        lines = sorted((p.work / log).read_text().split())
+        assert lines == ["t0", "t1", "t2"], f"crash at step {at}: {lines}"
+        shutil.rmtree(p.state / "runs" / run)
+        if not crashed:
+            assert at > 50, f"only {at} steps: is crash_at.so in force?"
+            print(f"     {at - 1} steps", flush=True)
+            return
+
+
 CASES = [full_disk, full_disk_killed, unwritable_state, second_process, never_reads, reader_gone,
          reader_gone_with_a_full_pipe, shutdown_on_a_full_disk, garbage, slow_large_submit, oversized_line, sigterm, sigterm_ends_a_drain,
-         stopped_for_a_while, clock_jumps, secrets, future_schema, damaged_run]
+         stopped_for_a_while, clock_jumps, secrets, future_schema, damaged_run,
+         crash_at_every_step]
 
 
 def main() -> int:
