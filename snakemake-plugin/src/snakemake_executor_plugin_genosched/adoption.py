@@ -33,10 +33,10 @@ def decide(
 ) -> Decision:
     """Adopts the one task that does or did just this work; stops the others.
 
-    A live task is adopted if it does the same work on inputs that have not changed
-    since it began.  A finished one only if
-    Snakemake's own marker still names it (else a user's wish to run it again
-    would be overruled) and its outputs are there, made from today's inputs.
+    A live task is adopted if it does the same work on inputs that have not
+    changed since it began.  A finished one only if Snakemake's own marker still
+    names it (else a user's wish to run it again would be overruled) and its
+    outputs are there, made from today's inputs.
     """
     decision = Decision()
     for task, status in sorted(statuses.items()):

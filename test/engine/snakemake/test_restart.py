@@ -4,7 +4,9 @@ The oracle is the file `log` that the jobs append to themselves.
 """
 
 import os
+import random
 import signal
+import time
 
 from conftest import alive, descendants_in, genosched_of, wait_until
 
@@ -128,6 +130,52 @@ def test_killed_genosched_is_started_again_and_nothing_is_lost(project):
     assert "starting it again" in said
     assert names(project, "start") == ALL
     assert names(project, "end") == ALL
+
+
+def test_snakemake_killed_at_random_moments_runs_each_job_once(project):
+    seed = int(os.environ.get("GENOSCHED_SEED", time.time_ns() % 10**6))
+    print(f"GENOSCHED_SEED={seed}")
+    chance = random.Random(seed)
+    project.write("""
+rule all:
+    input: expand("b/{i}", i=range(10))
+rule a:
+    output: "a/{i}"
+    resources: mem_mb=50
+    shell:
+        "echo start a-{wildcards.i} $$ >> log; sleep 0.4; touch {output}; "
+        "echo end a-{wildcards.i} $$ >> log"
+rule b:
+    input: "a/{i}"
+    output: "b/{i}"
+    resources: mem_mb=50
+    shell:
+        "echo start b-{wildcards.i} $$ >> log; sleep 0.4; touch {output}; "
+        "echo end b-{wildcards.i} $$ >> log"
+""")
+    flags = ("--genosched-on-engine-exit", "detach", "--genosched-cpus", "2", *AGAIN)
+    for _ in range(4):
+        run = project.start(*flags)
+        begun = len(project.events("start"))
+        wait_until(
+            lambda run=run, begun=begun: (
+                run.poll() is not None or len(project.events("start")) > begun
+            ),
+            60,
+            run.log.read_text,
+        )
+        time.sleep(chance.uniform(0, 2))
+        genosched = genosched_of(run)
+        if genosched is not None and chance.random() < 0.5:
+            os.kill(genosched, signal.SIGKILL)  # and both at once
+        kill_snakemake(run)
+        live = [name for _, name, _ in project.live_jobs()]
+        assert len(live) == len(set(live)), f"seed {seed}: two of one job: {live}"
+    code, said = project.run(*flags)
+    assert code == 0, f"seed {seed}: {said}"
+    every = sorted(f"{rule}-{i}" for rule in "ab" for i in range(10))
+    assert names(project, "start") == every, f"seed {seed}: each job begins once"
+    assert names(project, "end") == every, f"seed {seed}: each job ends once"
 
 
 def test_ctrl_c_leaves_nothing_running(project):
