@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -357,13 +358,32 @@ def shutdown_on_a_full_disk(p: Place) -> None:
     p.initialize(s)
     p.accept(s, *(p.task(f"run{i}", "sleep 30", cpus=0.1) for i in range(3)))
     p.until(s, {"run2": "running"})
-    filler = fill(p.state)
-    (p.state / "runs" / "r" / "ballast").unlink()
-    fill(p.state)
-    for i in range(5):
-        p.submit(s, p.task(f"new{i}", "true", labels={"x": "y" * 60000}))
-    got = p.call(s, "shutdown", mode="cancel")
-    code = s.proc.wait(60)
+    filler, ended = p.state / "filler", threading.Event()
+
+    def keep_full() -> None:  # also of what the database gives back
+        with open(filler, "ab", buffering=0) as f:
+            while not ended.is_set():
+                try:
+                    f.write(b"x" * 4096)
+                except OSError:
+                    time.sleep(0.001)
+
+    thread = threading.Thread(target=keep_full)
+    thread.start()
+    try:
+        time.sleep(0.5)
+        (p.state / "runs" / "r" / "ballast").unlink(missing_ok=True)
+        for i in range(5):
+            p.submit(s, p.task(f"new{i}", "true", labels={"x": "y" * 60000}))
+        began = time.monotonic()
+        p.call(s, "poll", after=1 << 40, wait_ms=500)  # is answered, come what may
+        assert time.monotonic() - began < 20
+        got = p.call(s, "shutdown", mode="cancel")
+        code = s.proc.wait(60)
+    finally:
+        ended.set()
+        thread.join()
+    print("     " + ("the reason" if "error" in got else "a result"), flush=True)
     if "error" in got:
         assert got["error"]["code"] == -32005 and "resume" in got["error"]["message"], got
         assert code == 5, code
