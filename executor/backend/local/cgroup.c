@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,32 @@ static int set_limit(const struct gs_cgroup *cg, const char *folder,
     return bytes > 0 ? gs_cgroup_v1_limit(folder, bytes, err) : 0;
 }
 
+static void write_high(const struct gs_cgroup *cg)
+{
+    char text[32] = "max";
+    if (cg->high_bytes > 0)
+        snprintf(text, sizeof text, "%" PRId64, cg->high_bytes);
+    if (cg->version == 2)
+        gs_cgroup_put(cg->memory, "memory.high", text, NULL);
+}
+
+void gs_cgroup_throttle(struct gs_cgroup *cg, int64_t bytes)
+{
+    if (cg->high_bytes == bytes)
+        return;
+    cg->high_bytes = bytes;
+    write_high(cg);
+}
+
+double gs_cgroup_stalled(const struct gs_cgroup *cg)
+{
+    static const char key[] = "full avg10=";
+    gs_auto_free char *path = gs_format("%s/memory.pressure", cg->memory);
+    gs_auto_free char *text = gs_file_read(path, FILE_ROOM, NULL, NULL);
+    const char *at = text ? strstr(text, key) : NULL;
+    return at ? strtod(at + sizeof key - 1, NULL) : -1;
+}
+
 /* The run's folder with the budget as its limit. An earlier start's folder
  * keeps its limit where the new one cannot be set: on version 1 it cannot go
  * below what is in use. */
@@ -171,6 +198,8 @@ static int make_run(const struct gs_cgroup *cg, struct gs_error *err)
         return -1;
     if (cg->cpuacct)
         mkdir(cg->cpuacct, 0755);
+    if (cg->high_bytes > 0)
+        write_high(cg);
     return 0;
 }
 

@@ -24,6 +24,7 @@ struct gs_cgroup {
     char *memory; /* the run's folder */
     char *cpuacct;
     int64_t budget_bytes;
+    int64_t high_bytes; /* 0: not set */
 };
 
 /* Finds a base (`configured` may be NULL) and makes the run's folder with
@@ -38,6 +39,13 @@ void gs_cgroup_destroy(struct gs_cgroup *cg);
 int gs_cgroup_add(const struct gs_cgroup *cg, const char *name,
                   int64_t limit_bytes, char **memory, char **cpuacct,
                   struct gs_error *err);
+
+/* Slows down what grows beyond `bytes` in the run's folder, so that there is
+ * time to act before the limit; version 2 only, nothing on version 1. */
+void gs_cgroup_throttle(struct gs_cgroup *cg, int64_t bytes);
+/* Part of the last ten seconds, in percent, in which all of the folder's
+ * processes waited for memory; -1 where the kernel does not say. */
+double gs_cgroup_stalled(const struct gs_cgroup *cg);
 
 /* Charged now less page cache that can be dropped, -1 if unknown. */
 int64_t gs_cgroup_live_bytes(int version, const char *memory);

@@ -5,7 +5,8 @@
  * look waits until the one that was told to go is gone. A single attempt is
  * left to the kernel, since nothing is gained by stopping it early.
  *
- * Memory can grow faster than anybody looks. The kernel then takes the
+ * Memory can grow faster than anybody looks. On cgroup v2 growth is slowed
+ * down near the budget (memory.high). Otherwise the kernel takes the
  * process with the largest sum of memory and oom_score_adj (in thousandths
  * of the limit), so the youngest attempt carries one that is higher by half
  * of the limit.
@@ -28,7 +29,13 @@ enum {
 };
 
 /* Part of the budget at which the youngest goes. */
-static const double full = 0.97;
+static const double full = 0.95;
+/* Part of it above which growth is slowed down by the kernel, where it can:
+ * the youngest is stopped meanwhile. */
+static const double slow = 0.97;
+/* Percent of the time in which nobody got on for want of memory: then it is
+ * page cache that is missing, and the youngest goes too. */
+static const double stalled_percent = 50;
 
 static int64_t pool_bytes(const struct gs_local *local)
 {
@@ -90,6 +97,15 @@ void gs_local_rank_pool(struct gs_local *local)
     }
 }
 
+/* Not for one alone: it may have the whole budget at full speed. */
+static void throttle(struct gs_local *local)
+{
+    double most = slow * (double)local->budget.memory_bytes;
+    bool several = local->running && local->running->next;
+    if (local->cgroup)
+        gs_cgroup_throttle(local->cgroup, several ? (int64_t)most : 0);
+}
+
 static void look(struct gs_local *local)
 {
     struct gs_local_attempt *youngest = find_youngest(local);
@@ -100,7 +116,9 @@ static void look(struct gs_local *local)
     if (!youngest || n < 2)
         return;
     int64_t used = pool_bytes(local);
-    if ((double)used < full * (double)local->budget.memory_bytes)
+    double stalled = local->cgroup ? gs_cgroup_stalled(local->cgroup) : -1;
+    if ((double)used < full * (double)local->budget.memory_bytes &&
+        stalled < stalled_percent)
         return;
     gs_info("task %s is stopped: the run's tasks use %" PRId64 " of %" PRId64
             " MiB and it is the youngest",
@@ -113,6 +131,7 @@ static void on_look(void *arg)
     struct gs_local *local = arg;
     local->evict_timer = NULL;
     gs_local_rank_pool(local);
+    throttle(local);
     look(local);
     for (struct gs_local_attempt *a = local->running; a; a = a->next)
         if (a->pooled) {
@@ -123,6 +142,7 @@ static void on_look(void *arg)
 
 void gs_local_watch_pool(struct gs_local *local)
 {
+    throttle(local);
     if (!local->evict_timer && local->enforce != GS_ENFORCE_NONE)
         local->evict_timer =
             gs_loop_timer(local->env.loop, LOOK_MS, on_look, local);
