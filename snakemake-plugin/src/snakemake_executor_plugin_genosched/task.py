@@ -15,6 +15,7 @@ from typing import Any
 
 from . import chromosome, memory
 from .identity import parts_of, wildcards_of
+from .mentions import memory_in_script
 
 _MB = 1_000_000
 _INTEGER_MAX = 2**53
@@ -154,6 +155,7 @@ def _memory(
         fields["memory_bytes"] = (declared + place.overhead_mb) * _MB
         guess = is_default(job, workflow, "mem_mb")
         source = "default-resources" if guess else "rule"
+        fields["memory_in_script"] = memory_in_script(job)
     largest = whole(resources.get("genosched_max_mem_mb"))
     if largest is not None:
         fields["memory_max_bytes"] = (largest + place.overhead_mb) * _MB
