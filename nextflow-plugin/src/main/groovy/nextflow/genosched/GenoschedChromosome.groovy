@@ -17,11 +17,17 @@ import java.util.regex.Pattern
 @CompileStatic
 class GenoschedChromosome {
 
+    /** In the order in which they are believed. */
     private static final List<String> NAMES = List.of('chromosome', 'chrom', 'chr',
             'contig', 'region', 'interval', 'genomic_region')
 
+    /** These may as well hold a country or a time: only what looks like a place on a genome is taken. */
+    private static final Set<String> VAGUE = Set.of('region', 'interval', 'genomic_region')
+
     /** Short names, accessions and regions; nothing with spaces or slashes. */
     private static final Pattern PLAUSIBLE = ~/[A-Za-z0-9._*-]{1,64}(:[0-9,]+(-[0-9,]+)?)?/
+
+    private static final Pattern PLACE = ~/(?i)[A-Z0-9._*-]+:[0-9,]+(-[0-9,]+)?|(chr)?([0-9]{1,2}|X|Y|MT?)/
 
     static String of(TaskRun task) {
         final own = plausible(GenoschedTask.extension(task, 'chromosome'))
@@ -50,7 +56,7 @@ class GenoschedChromosome {
         if( key !in NAMES || named.containsKey(key) )
             return
         final text = plausible(value)
-        if( text != null )
+        if( text != null && (key !in VAGUE || PLACE.matcher(text).matches()) )
             named.put(key, text)
     }
 

@@ -54,6 +54,9 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
 
     boolean hasNews() { news }
 
+    /** Submitted, and not started as far as is known. */
+    boolean isWaiting() { isSubmitted() && refusal == null && (last == null || last.state == 'pending') }
+
     // -- from genosched
 
     @Override

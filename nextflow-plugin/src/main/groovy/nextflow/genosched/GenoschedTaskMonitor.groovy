@@ -81,7 +81,8 @@ class GenoschedTaskMonitor extends TaskPollingMonitor {
     }
 
     @Override
-    protected void checkAllTasks(List<TaskHandler> queue) {
+    protected void checkAllTasks(List<TaskHandler> all) {
+        final queue = session.isCancelled() ? dropWaiting(all) : all
         final now = System.currentTimeMillis()
         if( now - lastFullPass >= FULL_PASS_MILLIS ) {
             lastFullPass = now
@@ -93,5 +94,26 @@ class GenoschedTaskMonitor extends TaskPollingMonitor {
             if( ((GenoschedTaskHandler) queue.get(i)).hasNews() )
                 fresh.add(queue.get(i))
         super.checkAllTasks(fresh)
+    }
+
+    /**
+     * The errorStrategy 'finish' lets running tasks end. Those that still
+     * wait in genosched are stopped: Nextflow would wait for all of them.
+     * Answers the others.
+     */
+    private List<TaskHandler> dropWaiting(List<TaskHandler> queue) {
+        final others = new ArrayList<TaskHandler>()
+        for( TaskHandler it : queue ) {
+            final handler = (GenoschedTaskHandler) it
+            if( !handler.isWaiting() || !evict(handler) ) {
+                others.add(handler)
+                continue
+            }
+            handler.kill()
+            handler.decProcessForks()
+            handler.task.aborted = true
+            session.notifyTaskComplete(handler)
+        }
+        return others
     }
 }

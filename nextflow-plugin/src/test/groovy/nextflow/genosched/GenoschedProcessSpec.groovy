@@ -102,4 +102,17 @@ class GenoschedProcessSpec extends Specification {
         then:
         !child.alive
     }
+
+    def 'should bury a child that hangs without telling it that Nextflow is dead'() {
+        given:
+        def mark = File.createTempFile('end-of-input', '')
+        mark.delete()
+        def child = new GenoschedProcess(['bash', '-c', "trap '' TERM; read -r line; touch $mark; sleep 60".toString()])
+        child.start()
+        when:
+        child.bury()
+        then:
+        !child.alive
+        !mark.exists()
+    }
 }

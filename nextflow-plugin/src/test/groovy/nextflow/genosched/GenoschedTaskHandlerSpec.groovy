@@ -69,6 +69,7 @@ class GenoschedTaskHandlerSpec extends TaskFixture {
         handler.onStatus(status(state: 'pending', sequence: 1))
         then:
         handler.hasNews()
+        handler.isWaiting()
         !handler.checkIfRunning()
         !handler.hasNews()
         when:
@@ -76,6 +77,7 @@ class GenoschedTaskHandlerSpec extends TaskFixture {
         then:
         handler.checkIfRunning()
         handler.startTimeMillis == 4_000_000_000_000
+        !handler.isWaiting()
         !handler.checkIfCompleted()
         when: 'and an older status, of a poll that was repeated, changes nothing'
         handler.onStatus(status(state: 'succeeded', exit_code: 0, sequence: 3, ended: 4_000_000_000_500))

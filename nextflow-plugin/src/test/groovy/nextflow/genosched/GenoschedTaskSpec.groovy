@@ -98,6 +98,8 @@ class GenoschedTaskSpec extends TaskFixture {
         [:]                  | [chr: 'chr3']                            | 'chr3'
         [:]                  | [contig: 'NC_000007.14']                 | 'NC_000007.14'
         [:]                  | [meta: [id: 'chr4']]                     | null
+        [:]                  | [region: 'EU', interval: '5min']         | null
+        [:]                  | [region: 'EU', interval: 'chr5']         | 'chr5'
         [:]                  | [chr: ['chr1', 'chr2']]                  | null
         [:]                  | [region: 'the whole of it / all']        | null
         [:]                  | [:]                                      | null
