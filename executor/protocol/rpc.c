@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <htslib/kstring.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum {
     READ_BYTES = 256 * 1024,
     WRITE_BYTES = 4096, /* PIPE_BUF: never blocks after POLLOUT */
     OUT_PAUSE = 32 * 1024 * 1024,
+    LARGE = 2 * 1024 * 1024,
 };
 
 struct gs_rpc {
@@ -75,6 +77,16 @@ static void add(kstring_t *to, const char *text, size_t len)
 {
     if (kputsn(text, len, to) < 0)
         gs_malloc((size_t)-1);
+}
+
+/* A large buffer that is empty goes, and with it what the allocator has kept
+ * of the documents that were in it. */
+static void give_back(kstring_t *buffer)
+{
+    if (buffer->m <= LARGE)
+        return;
+    ks_free(buffer);
+    malloc_trim(0);
 }
 
 static void queue(struct gs_rpc *rpc, const char *id, const char *member,
@@ -195,8 +207,8 @@ static void close_up(struct gs_rpc *rpc)
     memmove(rpc->out.s, rpc->out.s + rpc->out_sent, rpc->out.l - rpc->out_sent);
     rpc->out.l -= rpc->out_sent;
     rpc->out_sent = 0;
-    if (rpc->out.l == 0 && rpc->out.m > OUT_PAUSE)
-        ks_free(&rpc->out);
+    if (rpc->out.l == 0)
+        give_back(&rpc->out);
 }
 
 /* Writes what the pipe takes until `until`. Returns false when nothing more
@@ -265,8 +277,7 @@ void gs_rpc_flush(struct gs_rpc *rpc)
     if (rpc->queued.l) {
         add(&rpc->out, rpc->queued.s, rpc->queued.l);
         forget_queued(rpc);
-        if (rpc->queued.m > OUT_PAUSE)
-            ks_free(&rpc->queued);
+        give_back(&rpc->queued);
     }
     if (rpc->out.l > rpc->out_sent && !rpc->out_watch && !push_now(rpc))
         rpc->out_watch =
@@ -344,8 +355,8 @@ static void consume(struct gs_rpc *rpc, size_t n)
         rpc->in.l -= n;
         rpc->in_seen -= n;
     }
-    if (rpc->in.l == 0 && rpc->in.m > 4 * READ_BYTES)
-        ks_free(&rpc->in);
+    if (rpc->in.l == 0)
+        give_back(&rpc->in);
 }
 
 /* An engine that is gone, or that does not read, gets no more answers. */
