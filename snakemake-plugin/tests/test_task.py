@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import make_group, make_job
+from snakemake.resources import Resources
 
 from snakemake_executor_plugin_genosched.task import Place, make_task
 
@@ -81,6 +82,22 @@ def test_a_default_is_marked_as_a_guess_and_a_rules_own_figure_is_not():
     assert task["memory_bytes"] == 1100 * MB
     job.rule.resources = {"mem_mb": object()}
     assert translate(job, workflow=workflow)["labels"]["memory_source"] == "rule"
+
+
+def test_defaults_are_told_from_figures_as_snakemake_keeps_them():
+    defaults = Resources.parse(["runtime=5"], defaults="full", allow_expressions=True)
+    workflow = SimpleNamespace(
+        resource_settings=SimpleNamespace(_parsed_default_resources=defaults)
+    )
+    job = make_job(resources={"mem_mb": 1000, "disk_mb": 50000})
+    job.rule.resources = defaults.copy()
+    task = translate(job, workflow=workflow)
+    assert task["labels"]["memory_source"] == "default-resources"
+    assert "disk_bytes" not in task
+    job.rule.resources.update(Resources.from_mapping({"mem": "1 GB", "disk": "5 GB"}))
+    task = translate(job, workflow=workflow)
+    assert task["labels"]["memory_source"] == "rule"
+    assert task["disk_bytes"] == 50000 * MB
 
 
 class ToBeDetermined(str):

@@ -64,14 +64,20 @@ def whole(value: object) -> int | None:
 
 
 def is_default(job: Any, workflow: Any, name: str) -> bool:
-    """Whether a resource is Snakemake's own guess from --default-resources."""
+    """Whether a resource is Snakemake's own guess from --default-resources.
+
+    A rule gets a copy of the default, which is equal to it; a rule that declares
+    the same number as the default says cannot be told from one that does not.
+    """
     try:
-        guess = workflow.resource_settings._parsed_default_resources.get(name)
-        mine = [part.rule.resources.get(name) for part in parts_of(job)]
-    except AttributeError:
+        defaults = workflow.resource_settings._parsed_default_resources
+        if name not in defaults:
+            return False
+        rules = [part.rule.resources for part in parts_of(job)]
+        given = [resources[name] for resources in rules if name in resources]
+    except (AttributeError, TypeError, KeyError):
         return False
-    given = [value for value in mine if value is not None]
-    return guess is not None and bool(given) and all(v is guess for v in given)
+    return bool(given) and all(value == defaults[name] for value in given)
 
 
 def display_name(job: Any) -> str:
@@ -172,10 +178,16 @@ def _memory(
     return fields, source
 
 
-def _asked(job: Any, resources: Mapping[str, int | float | str]) -> dict[str, Any]:
-    """Disk, time, GPUs and wishes: the fields that are there only if asked."""
+def _asked(
+    job: Any, resources: Mapping[str, int | float | str], workflow: Any
+) -> dict[str, Any]:
+    """Disk, time, GPUs and wishes: the fields that are there only if asked.
+
+    Snakemake's default of 50 GB of disk for a job without inputs is not asked.
+    """
     fields: dict[str, Any] = {}
-    if (disk := whole(resources.get("disk_mb"))) is not None:
+    disk = whole(resources.get("disk_mb"))
+    if disk is not None and not is_default(job, workflow, "disk_mb"):
         fields["disk_bytes"] = disk * _MB
     if (minutes := whole(resources.get("runtime"))) is not None:
         fields["time_ms"] = minutes * 60_000
@@ -214,7 +226,7 @@ def make_task(task_id: str, job: Any, workflow: Any, place: Place) -> dict[str, 
         "restore": "none",
         "labels": _labels(job, resources, source),
         **fields,
-        **_asked(job, resources),
+        **_asked(job, resources, workflow),
     }
     if features := _features(resources):
         task["features"] = features
