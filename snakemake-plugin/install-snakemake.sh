@@ -47,7 +47,8 @@ apt_install() {
 # What was installed, in one line: when it changes, it is installed again.
 fingerprint() {
     { printf '%s\n' "$snakemake_version" "$here" "$kind"
-        cat -- "$here/pyproject.toml" "$here/install-snakemake.sh"
+        cat -- "$here/pyproject.toml" "$here/install-snakemake.sh" \
+            "$here/tests/requirements.txt"
     } | sha256sum | cut -d' ' -f1
 }
 

@@ -154,6 +154,19 @@ def test_another_language_is_declined_and_runs_by_itself(server, folder):
     assert not (folder / "cgroup.procs").exists()
 
 
+def test_another_program_is_declined_and_runs_by_itself(server, folder):
+    client = command.job_command("", [], sys.executable, True, str(server.socket))[:6]
+    done = subprocess.run(
+        [*client, "/bin/echo", "-m", command.LAUNCHER],
+        env={**os.environ, "GENOSCHED_CGROUP_PROCS": str(folder / "cgroup.procs")},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"-m {command.LAUNCHER}\n"
+    assert not (folder / "cgroup.procs").exists()
+
+
 def test_a_cgroup_that_is_gone_is_declined(server, folder):
     gone_cgroup = str(folder / "none" / "cgroup.procs")
     process = start(

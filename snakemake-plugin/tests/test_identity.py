@@ -1,7 +1,6 @@
 import os
 
 from conftest import make_group, make_job
-
 from snakemake_executor_plugin_genosched import identity
 from snakemake_executor_plugin_genosched.adoption import decide
 from snakemake_executor_plugin_genosched.files import (

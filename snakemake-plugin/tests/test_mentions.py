@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 
 import pytest
-from conftest import make_group, make_job
 
+from conftest import make_group, make_job
 from snakemake_executor_plugin_genosched.mentions import memory_in_script
 
 

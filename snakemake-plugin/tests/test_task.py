@@ -2,9 +2,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import make_group, make_job
 from snakemake.resources import Resources
 
+from conftest import make_group, make_job
 from snakemake_executor_plugin_genosched.task import Place, make_task
 
 MB = 1_000_000

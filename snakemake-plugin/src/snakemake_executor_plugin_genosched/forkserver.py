@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import forkclient as wire
+from .command import LAUNCHER
 from .launcher import run
 
 # What the start of an inner Snakemake imports; a missing one is no harm.
@@ -178,6 +179,8 @@ class Server:
             request = receive_request(link)
             if fixed_at_start(request.environment) != self._environment:
                 raise ValueError("another Python or language environment")
+            if request.arguments[:3] != [sys.executable, "-m", LAUNCHER]:
+                raise ValueError("another program than the one that is loaded")
             child = os.fork()
         except (OSError, ValueError):
             with contextlib.suppress(OSError):

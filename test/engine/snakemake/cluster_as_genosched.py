@@ -12,8 +12,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from snakemake_executor_plugin_genosched import ExecutorSettings
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+from snakemake_executor_plugin_genosched import ExecutorSettings
 
 STATE = Path(tempfile.mkdtemp(prefix="genosched-regression-"))
 LIST = Path(__file__).with_name("regression-deselected.txt")
