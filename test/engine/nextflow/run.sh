@@ -11,8 +11,8 @@ set -uo pipefail
 
 pipelines="$here/pipelines"
 readonly cases=(outcomes exits oom_cap time_limit too_big terminate resume
-    adoption genosched_dies many queue_size binary versions bad_config
-    nf_core)
+    adoption genosched_dies finish many queue_size binary versions
+    bad_config nf_core)
 
 # Rows of the run that the launch in DIR made: sql DIR QUERY
 sql() {
@@ -235,6 +235,18 @@ case_genosched_dies() {
     check 'no task ran twice' equal "$(count "$dir/log" begin)" 24
     check 'the result is whole' equal "$(sort -nu "$dir/out.d/steps.txt" | wc -l)" 24
     check 'the user is told' has "$dir/out" 'genosched ended unexpectedly'
+}
+
+case_finish() {
+    local dir
+    dir="$(launch_dir finish <<<"genosched.cpus = 3")"
+    nf "$dir" run "$pipelines/finish.nf" --log "$dir/log"
+    check 'a failure with errorStrategy finish ends the pipeline' equal $? 1
+    check 'tasks that ran could end' equal "$(count "$dir/log" begin)" "$(($(count "$dir/log" end) + 1))"
+    check 'tasks that waited were not run for it' within "$(count "$dir/log" begin)" 1 12
+    check 'and are traced as aborted, once' equal \
+        "$(awk -F '\t' '$2 == "ABORTED" { print $1 }' "$dir/trace.txt" | sort | uniq -d | wc -l)" 0
+    show "$dir"
 }
 
 case_many() {
