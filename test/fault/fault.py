@@ -251,7 +251,7 @@ def never_reads(p: Place) -> None:
     """Replies pile up to a bound, tasks go on, and later all replies come."""
     proc = subprocess.Popen([p.binary, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, env=p.env)
-    count = 2000
+    count = 300
 
     def send(ident: object, method: str, **params: object) -> None:
         proc.stdin.write(json.dumps({"jsonrpc": "2.0", "id": ident, "method": method,
