@@ -11,7 +11,7 @@ set -uo pipefail
 
 pipelines="$here/pipelines"
 readonly cases=(outcomes exits oom_cap time_limit too_big terminate resume
-    adoption genosched_dies finish many queue_size binary versions
+    adoption genosched_dies finish container many queue_size binary versions
     bad_config nf_core)
 
 # Rows of the run that the launch in DIR made: sql DIR QUERY
@@ -247,6 +247,23 @@ case_finish() {
     check 'and are traced as aborted, once' equal \
         "$(awk -F '\t' '$2 == "ABORTED" { print $1 }' "$dir/trace.txt" | sort | uniq -d | wc -l)" 0
     show "$dir"
+}
+
+case_container() {
+    local dir image=registry.example/tool:1.0
+    dir="$(launch_dir container <<<'docker.enabled = true')"
+    mkdir "$dir/bin"
+    ln -s "$here/fake_docker" "$dir/bin/docker"
+    PATH="$dir/bin:$PATH" FAKE_DOCKER_LOG="$dir/docker" FAKE_DOCKER_IMAGE="$image" \
+        nf "$dir" run "$pipelines/contained.nf" --image "$image" --log "$dir/log"
+    check 'a process with a container succeeds' equal $? 0
+    show "$dir"
+    check 'the wrapper starts it through Docker' has "$dir/docker" "$image /bin/bash"
+    check "a repeat has more memory in Docker's own limit too" equal \
+        "$(grep -o -- '--memory [0-9a-z]*' "$dir/docker" | sort | uniq | wc -l)" "$(grep -c ^run "$dir/docker")"
+    check 'there was a repeat' within "$(grep -c ^run "$dir/docker")" 2 3
+    check 'the image is carried' equal \
+        "$(sql "$dir" "SELECT DISTINCT json_extract(body, '\$.container.image') FROM spec")" "$image"
 }
 
 case_many() {

@@ -35,6 +35,8 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
     private final String place
     private String id
     private boolean adoptable = true
+    /** What an earlier try taught, if this one repeats it. */
+    private GenoschedRepeats.Advice advice
     /** The newest of what genosched said, and whether the monitor has yet to see it. */
     private volatile GenoschedStatus last
     private volatile String refusal
@@ -77,8 +79,14 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
 
     @Override
     void prepareLauncher() {
-        if( task !instanceof TaskArrayRun )
-            new BashWrapperBuilder(task.toTaskBean()).build()
+        if( task instanceof TaskArrayRun )
+            return
+        advice = executor.repeats.take(place)
+        final bean = task.toTaskBean()
+        // A container engine has a limit of its own, which must not be below ours.
+        if( advice?.memoryBytes && bean.containerMemory )
+            bean.containerMemory = new MemoryUnit(advice.memoryBytes)
+        new BashWrapperBuilder(bean).build()
     }
 
     @Override
@@ -97,7 +105,6 @@ class GenoschedTaskHandler extends TaskHandler implements GenoschedListener {
     private void submitAs(String newId) {
         id = newId
         final message = executor.translator.translate(task, id)
-        final advice = executor.repeats.take(place)
         if( advice != null ) {
             message.put('retry_of', advice.of)
             if( advice.memoryBytes != null )

@@ -3,8 +3,10 @@ package nextflow.genosched
 import nextflow.exception.ProcessException
 import nextflow.exception.ProcessRetryableException
 import nextflow.exception.ProcessUnrecoverableException
+import nextflow.processor.TaskBean
 import nextflow.processor.TaskRun
 import nextflow.processor.TaskStatus
+import nextflow.util.MemoryUnit
 import spock.lang.TempDir
 import spock.lang.Unroll
 
@@ -115,9 +117,16 @@ class GenoschedTaskHandlerSpec extends TaskFixture {
         task.error.message == 'Process `PHASE (chr7)` failed: Out of memory at 1 GiB.'
         task.exitStatus == 137
         when: 'Nextflow makes a new task of it'
-        def next = handler(aTask([memory: '1 GB'], [dir: dir]))
+        def repeated = aTask([memory: '1 GB'], [dir: dir])
+        def bean = new TaskBean(workDir: dir, script: 'echo hello', containerMemory: MemoryUnit.of('1 GB'),
+                inputFiles: [:], outputFiles: [], environment: [:], shell: ['bash'])
+        repeated.toTaskBean() >> bean
+        def next = handler(repeated)
+        next.prepareLauncher()
         next.submit()
         then:
+        bean.containerMemory == new MemoryUnit(2_000_000_000)
+        dir.resolve('.command.run').exists()
         submitted.last().retry_of == 'id-1'
         submitted.last().memory_bytes == 2_000_000_000
         submitted.last().attempt == 1
