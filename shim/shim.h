@@ -96,7 +96,8 @@ struct outcome {
     const char *reason;
     int exit_code, signal; /* -1: unknown */
     int64_t started_ms, ended_ms, wall_ms, oom_kills;
-    const char *evidence; /* for oom: kernel, pss, java, evicted */
+    /* for oom: kernel, pss, java, evicted; for infrastructure: not begun */
+    const char *evidence;
     char message[512];
 };
 

@@ -149,6 +149,7 @@ static void on_ready(struct run *r)
         r->failed = (struct launch_error){STAGE_BEGUN, errno};
         launch_explain(r->spec, &r->failed, r->o->message,
                        sizeof r->o->message);
+        r->o->evidence = "not begun";
         enter(r, KILL, 0);
         return;
     }

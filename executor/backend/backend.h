@@ -92,6 +92,8 @@ struct gs_outcome {
     int64_t write_bytes;
     struct gs_wall started;
     struct gs_wall ended;
+    bool not_begun;    /* with INFRASTRUCTURE: the command was certainly not
+                          run, and not for a fault of its own */
     char message[512]; /* a sentence for a person; "" for a plain exit 0 */
 };
 

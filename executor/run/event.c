@@ -242,11 +242,11 @@ int gs_run_conclude(struct gs_run *run, struct gs_task *t,
     return gs_run_judge(run, t);
 }
 
-/* The command was never run (infrastructure says so), and no wonder. */
+/* The command was never run, and no wonder. */
 static bool not_run_for_room(const struct gs_run *run, const struct gs_task *t)
 {
-    return gs_task_attempt(t)->outcome.reason == GS_REASON_INFRASTRUCTURE &&
-           !t->kill_asked && !gs_run_has_room(run);
+    return gs_task_attempt(t)->outcome.not_begun && !t->kill_asked &&
+           !gs_run_has_room(run);
 }
 
 int gs_run_judge(struct gs_run *run, struct gs_task *t)
@@ -261,7 +261,7 @@ int gs_run_judge(struct gs_run *run, struct gs_task *t)
             gs_task_event_again(GS_REASON_INFRASTRUCTURE, t->floor_bytes));
     }
     gs_verdict(t, &run->retry, true, &v);
-    if (v.again && !restored(run, t))
+    if (v.again && !gs_task_attempt(t)->outcome.not_begun && !restored(run, t))
         gs_verdict(t, &run->retry, false, &v);
     if (!v.again)
         return gs_run_finish(run, t, &v);

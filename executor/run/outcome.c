@@ -83,13 +83,14 @@ static void lost_verdict(const struct gs_task *task,
 {
     const struct gs_attempt *a = gs_task_attempt(task);
     bool more = task->n_lost < policy->max_lost;
+    bool untouched = a->outcome.not_begun; /* whoever repeats otherwise */
     v->state = unknown ? GS_TASK_LOST : GS_TASK_FAILED;
     if (v->reason == GS_REASON_NONE)
         v->reason = GS_REASON_INFRASTRUCTURE;
-    if (more && task->retry_by == GS_RETRY_BY_ENGINE) {
+    if (more && task->retry_by == GS_RETRY_BY_ENGINE && !untouched) {
         v->retry_offered = true;
         v->retry_reason = v->reason;
-    } else if (more && restorable) {
+    } else if (more && (restorable || untouched)) {
         v->again = true;
     }
     say(v, a->outcome.message[0]
@@ -132,7 +133,7 @@ void gs_verdict(const struct gs_task *task,
         out->state = GS_TASK_CANCELLED;
         out->reason = GS_REASON_CANCELLED;
         say(out, "cancelled on request");
-    } else if (unknown || r->reason == GS_REASON_PREEMPTED) {
+    } else if (unknown || r->not_begun || r->reason == GS_REASON_PREEMPTED) {
         lost_verdict(task, policy, restorable, unknown, out);
     } else if (r->reason == GS_REASON_OOM) {
         memory_verdict(task, policy, restorable, out);

@@ -119,6 +119,8 @@ cJSON *gs_task_event_ended(const struct gs_outcome *r)
         gs_json_add_int(o, "started", r->started.ms);
     if (r->ended.ms > 0)
         gs_json_add_int(o, "ended", r->ended.ms);
+    if (r->not_begun)
+        cJSON_AddTrueToObject(o, "not_begun");
     if (r->message[0])
         gs_json_add_string(o, "message", r->message);
     return o;
@@ -245,6 +247,7 @@ static int apply_ended(struct gs_task *t, const cJSON *body,
     struct gs_outcome *r = &a->outcome;
     const char *message = body_text(body, "message");
     r->reason = body_reason(body);
+    r->not_begun = cJSON_IsTrue(gs_json_get(body, "not_begun"));
     r->exit_code = body_small(body, "exit_code", -1);
     r->signal = body_small(body, "signal", 0);
     r->peak_bytes = body_int(body, "peak_bytes", -1);
@@ -273,7 +276,7 @@ static void count(struct gs_task *t)
     const struct gs_attempt *a = gs_task_attempt(t);
     if (a->outcome.reason == GS_REASON_OOM)
         t->n_oom++;
-    else if (a->state == GS_TASK_LOST ||
+    else if (a->state == GS_TASK_LOST || a->outcome.not_begun ||
              a->outcome.reason == GS_REASON_PREEMPTED)
         t->n_lost++;
 }

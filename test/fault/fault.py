@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import sqlite3
@@ -614,6 +615,48 @@ def damaged_run(p: Place) -> None:
     assert "result" in p.initialize(s, run="other")
 
 
+def kills_among_crashes(p: Place) -> None:
+    """Kill requests and kill -9 at random: what is cancelled is gone, the rest runs once."""
+    seed = int(os.environ.get("GS_TEST_SEED", random.SystemRandom().randrange(1 << 30)))
+    print(f"     GS_TEST_SEED={seed}", flush=True)
+    rng = random.Random(seed)
+    tasks = [p.task(f"t{i}", f"echo start t{i} >>log; sleep {rng.uniform(0.05, 1.5):.2f}; "
+                    f"echo end t{i} >>log", cpus=0.5, stdout="/dev/null") for i in range(80)]
+    s, crashes, asked = p.server(), 0, set()
+    p.initialize(s, local={"cpus": 6})
+    p.accept(s, *tasks)
+    final: dict[str, str] = {}
+    while len(final) < len(tasks):
+        time.sleep(rng.uniform(0, 0.2))
+        if rng.random() < 0.3 and crashes < 25:
+            crashes += 1
+            s.proc.kill()
+            s.stop()
+            s = p.server()
+            p.initialize(s, local={"cpus": 6})
+        if rng.random() < 0.5:
+            ids = rng.sample([t["id"] for t in tasks], 2)
+            got = p.call(s, "kill", ids=ids)["result"]
+            assert sorted(got["stopping"] + got["finished"]) == sorted(ids), got
+            asked |= set(got["stopping"])
+        for ident, state in p.states(s).items():
+            if state in FINAL:
+                assert final.setdefault(ident, state) == state, (ident, state, final[ident])
+    assert not live_shims(p.top), "something still lives"
+    lines = (p.work / "log").read_text().splitlines()
+    time.sleep(1)
+    assert lines == (p.work / "log").read_text().splitlines()
+    for ident, state in final.items():
+        starts, ends = lines.count(f"start {ident}"), lines.count(f"end {ident}")
+        if state == "succeeded":
+            assert (starts, ends) == (1, 1), (ident, starts, ends)
+        else:
+            assert state == "cancelled" and ident in asked, (ident, state)
+            assert starts <= 1, (ident, starts)
+    print(f"     {crashes} crashes, {len(asked)} kills, "
+          f"{list(final.values()).count('cancelled')} cancelled", flush=True)
+
+
 def crash_at_every_step(p: Place) -> None:
     """Killed at its 1st, 2nd, ... step that changes something: nothing is lost or run twice."""
     binary = os.environ.get("GENOSCHED_RELEASE", p.binary)
@@ -660,7 +703,7 @@ def crash_at_every_step(p: Place) -> None:
 CASES = [full_disk, full_disk_killed, unwritable_state, second_process, never_reads, reader_gone,
          reader_gone_with_a_full_pipe, shutdown_on_a_full_disk, garbage, slow_large_submit, oversized_line, sigterm, sigterm_ends_a_drain,
          stopped_for_a_while, clock_jumps, secrets, future_schema, damaged_run,
-         crash_at_every_step]
+         kills_among_crashes, crash_at_every_step]
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ struct given {
     int exit_code, signal;
     bool kill_asked, restorable, by_engine;
     int n_oom, n_lost;
+    bool not_begun;
 };
 
 struct expected {
@@ -96,6 +97,12 @@ static const struct {
     {"too slow is not repeated",
      {GS_REASON_TIMEOUT, -1, .restorable = true},
      {false, GS_TASK_FAILED, GS_REASON_TIMEOUT, false, NULL}},
+    {"never begun, whoever repeats, whatever the folder",
+     {GS_REASON_INFRASTRUCTURE, -1, .by_engine = true, .not_begun = true},
+     {true, GS_TASK_FAILED, GS_REASON_INFRASTRUCTURE, false, NULL}},
+    {"never begun, budget used up",
+     {GS_REASON_INFRASTRUCTURE, -1, .n_lost = 2, .not_begun = true},
+     {false, GS_TASK_FAILED, GS_REASON_INFRASTRUCTURE, false, NULL}},
     {"could not be run as asked",
      {GS_REASON_INFRASTRUCTURE, -1, .restorable = true},
      {false, GS_TASK_FAILED, GS_REASON_INFRASTRUCTURE, false, NULL}},
@@ -108,6 +115,7 @@ static struct gs_task task_of(const struct given *g, struct gs_attempt *a)
     a->outcome.reason = g->reason;
     a->outcome.exit_code = g->exit_code;
     a->outcome.signal = g->signal;
+    a->outcome.not_begun = g->not_begun;
     a->state = g->reason == GS_REASON_NONE ? GS_TASK_LOST : GS_TASK_FAILED;
     return (struct gs_task){.id = (char *)"t",
                             .workdir = (char *)"/w",

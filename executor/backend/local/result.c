@@ -41,7 +41,7 @@ struct gs_wall gs_local_begun(const char *dir)
 static int parse_record(const cJSON *o, struct gs_outcome *out,
                         struct gs_error *err)
 {
-    const char *reason = NULL, *message = "";
+    const char *reason = NULL, *message = "", *evidence = "";
     int64_t code = -1, sig = -1;
     *out = (struct gs_outcome){.peak_bytes = -1,
                                .max_rss_bytes = -1,
@@ -69,11 +69,13 @@ static int parse_record(const cJSON *o, struct gs_outcome *out,
             0)
             return -1;
     if (gs_json_string(o, "reason", 32, &reason, err) < 0 ||
+        gs_json_string(o, "evidence", 32, &evidence, err) < 0 ||
         gs_json_string(o, "message", sizeof out->message, &message, err) < 0)
         return -1;
     out->exit_code = (int)code;
     out->signal = (int)sig;
     out->reason = gs_reason_parse(reason);
+    out->not_begun = strcmp(evidence, "not begun") == 0;
     snprintf(out->message, sizeof out->message, "%s", message);
     return out->reason == GS_REASON_NONE
                ? gs_fail(err, GS_ERR_INVALID, "no reason in the record")
