@@ -9,4 +9,6 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 : "${GENOSCHED:?names the genosched program}"
 venv=$("$here/../../../snakemake-plugin/install-snakemake.sh" --test)
+# The plugin of this tree, also where another checkout shares the environment.
+export PYTHONPATH="$here/../../../snakemake-plugin/src"
 exec "$venv/bin/python" "$here/bench.py" "$@"

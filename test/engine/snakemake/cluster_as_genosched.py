@@ -12,8 +12,10 @@ import re
 import tempfile
 from pathlib import Path
 
+import pytest
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
+from s3 import moto
 from snakemake_executor_plugin_genosched import ExecutorSettings
 
 STATE = Path(tempfile.mkdtemp(prefix="genosched-regression-"))
@@ -49,6 +51,13 @@ class ClusterIsGenosched:
             state_dir=STATE / "state",
             memory="1 TiB",
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _s3_server():
+    """The storage tests talk to an S3 server on the port they are written for."""
+    with moto() as endpoint:
+        yield endpoint
 
 
 def pytest_configure():

@@ -2,16 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-# The endpoint is fixed in Snakemake's own test classes.
-S3_PORT = 9000
+from s3 import moto
+from waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -124,13 +122,6 @@ def project(tmp_path, genosched):
     made.close()
 
 
-def wait_until(condition, seconds, explain=lambda: ""):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {explain()}"
-        time.sleep(0.05)
-
-
 def alive(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
@@ -168,33 +159,8 @@ def descendants_in(state):
     return [pid for pid, _, line in processes() if str(state) in line]
 
 
-def port_answers(port):
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3_server():
-    """An S3 server on the loopback interface, for as long as the tests."""
-    if port_answers(S3_PORT):
-        pytest.fail(
-            f"port {S3_PORT} is in use; end what listens on 127.0.0.1:{S3_PORT}"
-        )
-    server = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("moto_server")),
-            "-H",
-            "127.0.0.1",
-            "-p",
-            str(S3_PORT),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(lambda: port_answers(S3_PORT), 60, lambda: "moto did not answer")
-        yield f"http://127.0.0.1:{S3_PORT}"
-    finally:
-        server.terminate()
-        server.wait()
+    """An S3 server on the loopback interface, for the tests of one file."""
+    with moto() as endpoint:
+        yield endpoint

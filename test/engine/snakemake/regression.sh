@@ -34,13 +34,9 @@ if ! command -v rsync >/dev/null 2>&1; then
     fi
 fi
 
-# The storage tests talk to an S3 server on the port that they are written for.
-"$venv/bin/moto_server" -H 127.0.0.1 -p 9000 >/dev/null 2>&1 &
-moto=$!
-trap 'kill "$moto" 2>/dev/null || true' EXIT
-
 # The tests start `python` and `snakemake` by name.
-export PATH="$venv/bin:$PATH" PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
+export PATH="$venv/bin:$PATH"
+export PYTHONPATH="$here:$here/../../../snakemake-plugin/src"
 export AWS_DEFAULT_REGION=us-east-1
 cd -- "$source"
 # The sources beside the tests must not hide the installed package.

@@ -75,6 +75,8 @@ ruff_style() {
 }
 
 export PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=us-east-1
+# The plugin of this tree, also where another checkout shares the environment.
+export PYTHONPATH="$root/snakemake-plugin/src"
 pytest=("$venv/bin/python" -m pytest -q -p no:cacheprovider --timeout 300)
 
 part style ruff_style

@@ -8,7 +8,8 @@ import random
 import signal
 import time
 
-from conftest import alive, descendants_in, genosched_of, wait_until
+from conftest import alive, descendants_in, genosched_of
+from waiting import wait_until
 
 SNAKEFILE = """
 rule all:
