@@ -52,6 +52,7 @@ static void fail_early(int dir_fd, int record_fd, const char *what,
                        const char *why, struct measure *m)
 {
     struct outcome o = {.reason = "infrastructure",
+                        .evidence = "not begun",
                         .exit_code = -1,
                         .signal = -1,
                         .started_ms = wall_ms(),
