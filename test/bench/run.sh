@@ -9,8 +9,8 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 binary=${GENOSCHED_RELEASE:-$PWD/build/release/bin/genosched}
-tasks=500 jobs=500
-[ "${1:-}" = --quick ] && tasks=40 jobs=12
+tasks=500 jobs=500 rounds=3
+[ "${1:-}" = --quick ] && tasks=40 jobs=12 rounds=1
 passed=0 failed=0
 part() {
     local name=$1
@@ -40,7 +40,7 @@ PY
 
 part "genosched alone, 10,000 tasks" core
 part "Nextflow, $tasks tasks of true" env GENOSCHED="$binary" \
-    bash test/engine/nextflow/bench.sh "$tasks"
+    bash test/engine/nextflow/bench.sh --tasks "$tasks" --rounds "$rounds"
 part "Snakemake, $jobs jobs of true" env GENOSCHED="$binary" \
     bash test/engine/snakemake/bench.sh "$jobs"
 echo "$passed passed, $failed failed"
