@@ -24,7 +24,7 @@ class GenoschedClient {
     private static final long REPLY_MILLIS = 120_000
     private static final int POLL_WAIT_MILLIS = 10_000
     /** While changes come thick and fast, those of this time share one reply. */
-    private static final long POLL_PAUSE_MILLIS = 10
+    private static final long POLL_PAUSE_MILLIS = 20
     /** How long the run of a Nextflow that has just died may still be held. */
     private static final long HELD_MILLIS = 60_000
     private static final int MAX_DEATHS = 8
