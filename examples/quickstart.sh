@@ -68,7 +68,7 @@ step() {
 logged() {
     local name="$1" remedy="$2" log="$out/logs/$1.log" began=$SECONDS
     shift 2
-    if ! "$@" >"$log" 2>&1; then
+    if ! "$@" >"$log" 2>&1 9>&-; then
         tail -n 30 "$log" >&2
         fail "the step '$name' failed" \
             "see the lines above; the whole log is $log" "$remedy"
@@ -104,23 +104,23 @@ install_snakemake() {
     "$top/snakemake-plugin/install-snakemake.sh" >"$out/logs/snakemake.path"
 }
 
-# Prints how far the running engine is, every 15 seconds, until it is stopped.
+# Prints how far the engine in our folder is, every 15 seconds, until stopped.
 progress() {
     while sleep 15 >/dev/null 2>&1; do
         genosched status --json 2>/dev/null | python3 -c '
 import json, sys
 run = json.load(sys.stdin)
 count = run["counts"]
-if run["live"]:
+if run["live"] and run["workdir"].startswith(sys.argv[1] + "/"):
     print("      {} of 89 tasks done, {} running, {:.1f} GiB in use".format(
         count["succeeded"], count["running"] + count["dispatched"],
-        run["in_use"]["memory_bytes"] / 2**30))' 2>/dev/null || true
+        run["in_use"]["memory_bytes"] / 2**30))' "$out" 2>/dev/null || true
     done
 }
 
 # with_progress COMMAND…: runs it in the foreground, so that Ctrl-C reaches it.
 with_progress() {
-    progress &
+    progress 9>&- &
     watcher=$!
     "$@"
     stop_progress
@@ -155,7 +155,7 @@ run_engine() {
         run_id[snakemake]="quickstart-$(printf '%s' "$out" |
             sha256sum | cut -c 1-12)"
         with_progress logged snakemake \
-            "mend what the log says, then run this again: it goes on from there" \
+            "mend what the log says (a lock that a killed run left: rm -r $out/snakemake/.snakemake/locks), then run this again: it goes on from there" \
             run_snakemake "$snakemake" "$example" "$out/snakemake" "$cohort" \
             --genosched-run-id "${run_id[snakemake]}"
         ;;
@@ -203,6 +203,10 @@ NEXT
 
 mkdir -p "$out/logs" || fail "cannot make the folder $out/logs" \
     "see the line above" "name another one with --out DIR"
+exec 9>"$out/.lock"
+flock -n 9 || fail "another quickstart.sh is using $out" \
+    "two runs in one folder would disturb each other" \
+    "wait for it, or name another folder with --out DIR"
 began=$SECONDS
 
 step "Debian packages and tools (first time: a few minutes)"
