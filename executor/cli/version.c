@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "base/json.h"
+#include "protocol/rpc.h"
 #include "cli/doctor.h"
 
 #ifdef __clang__
@@ -21,10 +22,6 @@
 #ifndef GS_GIT_REVISION
 #define GS_GIT_REVISION "unknown"
 #endif
-
-enum {
-    PROTOCOL = 1,
-};
 
 static bool sanitized(void)
 {
@@ -70,7 +67,7 @@ static int as_json(void)
     gs_json_add_string(out, "name", "genosched");
     gs_json_add_string(out, "version", GS_VERSION);
     gs_json_add_string(out, "git_revision", GS_GIT_REVISION);
-    gs_json_add_int(out, "protocol", PROTOCOL);
+    gs_json_add_int(out, "protocol", GS_PROTOCOL);
     cJSON *list = cJSON_AddObjectToObject(out, "libraries");
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
         gs_json_add_string(list, libraries[i].name, libraries[i].version());
@@ -88,7 +85,7 @@ int gs_cli_version(int argc, char **argv)
     if (gs_cli_flag(&args, "json"))
         return as_json();
     printf("genosched %s (%s), protocol %d\n", GS_VERSION, GS_GIT_REVISION,
-           PROTOCOL);
+           GS_PROTOCOL);
     puts(gs_cli_libraries());
     printf("compiled by %s%s\n", COMPILER,
            sanitized() ? ", with sanitizers" : "");

@@ -15,6 +15,7 @@
 #include "base/loop.h"
 
 enum {
+    GS_PROTOCOL = 1, /* the number in PROTOCOL.md */
     GS_RPC_MAX_LINE = 16 * 1024 * 1024,
 };
 

@@ -22,7 +22,6 @@
 #include "run/status.h"
 
 enum {
-    PROTOCOL = 1,
     MAX_WAIT_MS = 60000,
     MAX_POLLS = 256,
     REOPEN_MS = 1000,
@@ -226,7 +225,7 @@ static cJSON *initialized(struct gs_server *s, struct gs_error *err)
     if (gs_run_pool(s->run, &total, NULL, NULL, err) < 0)
         return NULL;
     cJSON *o = cJSON_CreateObject();
-    gs_json_add_int(o, "protocol", PROTOCOL);
+    gs_json_add_int(o, "protocol", GS_PROTOCOL);
     cJSON *server = cJSON_AddObjectToObject(o, "server");
     gs_json_add_string(server, "name", "genosched");
     gs_json_add_string(server, "version", GS_VERSION);
@@ -242,12 +241,12 @@ static int check_protocol(const cJSON *params, struct gs_error *err)
     int64_t protocol = 0;
     if (gs_json_int(params, "protocol", 0, GS_JSON_MAX_INT, &protocol, err) < 0)
         return -1;
-    if (protocol != PROTOCOL)
+    if (protocol != GS_PROTOCOL)
         return gs_fail_at(err, GS_ERR_INVALID, "protocol",
                           "this is genosched " GS_VERSION
                           " and it speaks protocol %d; install the plugin of "
                           "the same version",
-                          PROTOCOL);
+                          GS_PROTOCOL);
     return 0;
 }
 
